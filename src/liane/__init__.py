@@ -1,0 +1,1 @@
+"""Liane: one open hospital platform, one record, one gate, one journal."""

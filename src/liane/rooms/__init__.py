@@ -1,0 +1,1 @@
+"""Which rooms does the hospital have? Each is a package of its own."""
