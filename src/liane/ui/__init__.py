@@ -1,0 +1,1 @@
+"""What is every page of the house made of?"""
