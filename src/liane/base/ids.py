@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -30,3 +31,20 @@ def new_id() -> str:
 def is_fhir_id(text: str) -> bool:
     """Whether `text` may be the id of a FHIR resource (R4 datatypes, `id`)."""
     return _FHIR_ID.fullmatch(text) is not None
+
+
+def stable_id(*parts: str) -> str:
+    """The same id for the same business key, for ever: SHA-256 of the parts in the layout of a
+    UUID version 8 (RFC 9562). Parts are kept apart by their lengths, so that ("ab", "c") and
+    ("a", "bc") differ.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(4, "big"))
+        digest.update(data)
+    value = int.from_bytes(digest.digest()[:16], "big")
+    value = (value & ~(0xF << 76)) | (0x8 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
