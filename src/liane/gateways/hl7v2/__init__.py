@@ -1,0 +1,1 @@
+"""How do the hospital's own systems speak HL7 v2 with the record?"""
