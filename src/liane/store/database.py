@@ -1,0 +1,229 @@
+"""How does a piece of work read and write, all of it or none of it?
+
+A `Database` is a small pool of connections; a `Tx` is one unit of work at one instant for one
+tenant. The tenant is set in the same round trip as BEGIN, for row-level security.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from liane.base.clock import Clock, SystemClock
+from liane.base.errors import Unavailable
+from liane.store.failures import said_plainly, unreachable
+from liane.store.rids import RidBlock
+
+log = logging.getLogger(__name__)
+
+AfterCommit = Callable[[], Awaitable[None] | None]
+
+SESSION = {
+    "application_name": "liane",
+    "jit": "off",
+    "timezone": "UTC",
+    "plan_cache_mode": "auto",
+}
+PATIENCE_SECONDS = 4.0
+"""How long a new unit of work waits for a server that is restarting."""
+
+
+class Tx:
+    """One unit of work: a connection inside a transaction, a tenant, one instant."""
+
+    def __init__(self, database: Database, connection: Any, now: datetime) -> None:
+        self.database = database
+        self.connection: Any = connection
+        self.tenant = database.tenant
+        self.now = now
+        self._after: list[AfterCommit] = []
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]:
+        """All rows of the answer."""
+        rows: list[Any] = await self.connection.fetch(sql, *args)
+        return rows
+
+    async def fetchrow(self, sql: str, *args: Any) -> Any:
+        """The first row, or None."""
+        return await self.connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """The first value of the first row, or None."""
+        return await self.connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        """Run, and give the server's command tag."""
+        tag: str = await self.connection.execute(sql, *args)
+        return tag
+
+    async def executemany(self, sql: str, rows: list[Any]) -> None:
+        """Run once for each row, pipelined."""
+        await self.connection.executemany(sql, rows)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo only what happens inside when it fails (one entry of a batch)."""
+        kept = len(self._after)
+        try:
+            async with self.connection.transaction():
+                yield
+        except BaseException:
+            del self._after[kept:]
+            raise
+
+    def after_commit(self, call: AfterCommit) -> None:
+        """Run `call` once the work is durable; never run when it is rolled back."""
+        self._after.append(call)
+
+    async def _announce(self) -> None:
+        for call in self._after:
+            try:
+                outcome = call()
+                if inspect.isawaitable(outcome):
+                    await outcome
+            except Exception:
+                # The work is committed: a failing follow-up must not look like a failed write.
+                log.exception("what should follow a commit failed")
+
+
+class Database:
+    """A pool of connections to the record of one tenant."""
+
+    def __init__(self, pool: Any, dsn: str, tenant: int, clock: Clock) -> None:
+        self.dsn = dsn
+        self.tenant = tenant
+        self.clock = clock
+        self.rids = RidBlock()
+        self._pool = pool
+        self._begin = f"begin; set local liane.tenant = '{int(tenant)}'"
+        self._begin_reading = f"begin read only; set local liane.tenant = '{int(tenant)}'"
+
+    @classmethod
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        tenant: int = 1,
+        min_size: int = 1,
+        max_size: int = 8,
+        clock: Clock | None = None,
+    ) -> Database:
+        """Connect; raises `Unavailable` when the server does not answer."""
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=min_size,
+                max_size=max_size,
+                max_inactive_connection_lifetime=0,
+                max_queries=1_000_000,
+                statement_cache_size=512,
+                max_cached_statement_lifetime=0,
+                server_settings=SESSION,
+                reset=_nothing_to_reset,
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+            raise unreachable(failure) from failure
+        return cls(pool, dsn, tenant, clock or SystemClock())
+
+    async def close(self) -> None:
+        """Give the connections back to the server."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout=5)
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One unit of work, READ COMMITTED: committed at the end, undone when anything fails."""
+        async with self._work(self._begin) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """The same for questions: the server refuses any write."""
+        async with self._work(self._begin_reading) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _work(self, begin: str) -> AsyncIterator[Tx]:
+        connection = await self._begun(begin)
+        tx = Tx(self, connection, self.clock.now())
+        try:
+            with said_plainly():
+                yield tx
+                await self._commit(connection)
+        except BaseException:
+            await _undo(connection)
+            raise
+        finally:
+            await self._release(connection)
+        await tx._announce()  # noqa: SLF001 - the two classes are one mechanism
+
+    async def _begun(self, begin: str) -> Any:
+        """A connection with an open transaction; a restarting server is waited for a little."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            connection = None
+            try:
+                connection = await self._pool.acquire(timeout=30)
+                await connection.execute(begin)
+                return connection
+            except TimeoutError as failure:
+                raise unreachable(failure) from failure
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+                # Nothing has been done yet, so trying again is safe.
+                if connection is not None:
+                    connection.terminate()
+                    await self._release(connection)
+                if time.monotonic() > deadline:
+                    raise unreachable(failure) from failure
+                await asyncio.sleep(0.1)
+            except BaseException:
+                if connection is not None:
+                    await self._release(connection)
+                raise
+
+    async def _commit(self, connection: Any) -> None:
+        try:
+            await connection.execute("commit")
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as failure:
+            raise Unavailable(
+                "store.outcome-unknown",
+                "La base de données n'a pas répondu : l'enregistrement est peut-être fait.",
+                "The database did not answer: the change may have been saved.",
+                "Relisez le dossier avant de recommencer.",
+                "Read the record again before you repeat.",
+            ) from failure
+
+    async def _release(self, connection: Any) -> None:
+        try:
+            await self._pool.release(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("a database connection was lost")
+
+
+async def _nothing_to_reset(connection: Any) -> None:
+    """Session state is never used (only SET LOCAL and transaction locks), so nothing to undo."""
+
+
+async def _undo(connection: Any) -> None:
+    if connection.is_closed():
+        return
+    try:
+        await connection.execute("rollback")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
