@@ -1,0 +1,189 @@
+"""Which commands does an operator have, and what does each do?
+
+Every command says what it did and ends with status 0, or says what is wrong and what to do and
+ends with another status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+
+from liane.base.errors import LianeError
+from liane.settings import Settings, described, load
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        settings = load()
+        command: Command = given.command
+        return command(settings, given)
+    except LianeError as error:
+        print(f"liane: {error.en} {error.advice_en}".strip(), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="liane",
+        description="Liane, one open hospital platform. Not a CE-marked medical device: "
+        "synthetic data only.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_processes(commands)
+    _add_accounts(commands)
+    _add_data(commands)
+    _add_operations(commands)
+    return parser
+
+
+def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _add(commands, "demo", "start the whole platform with a synthetic hospital group", _demo)
+    _add(commands, "serve", "web pages, FHIR API, DICOMweb, sign-in, live socket", _serve)
+    _add(commands, "gateway", "doors of machines: HL7 v2 over MLLP, DICOM", _gateway)
+    _add(commands, "worker", "jobs that follow the change feed", _worker)
+    simulate = _add(commands, "simulate", "play a hospital on the real doors", _simulate)
+    simulate.add_argument("words", nargs=argparse.REMAINDER, help="passed on to the simulator")
+
+
+def _add_accounts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    user = commands.add_parser("user", help="staff accounts").add_subparsers(required=True)
+    add_user = _add(user, "add", "add a staff account", _user_add)
+    add_user.add_argument("login")
+    add_user.add_argument("--role", required=True, help="ide, medecin, pharmacien, dsi ...")
+    add_user.add_argument("--establishment", required=True, help="Organization id, e.g. chu")
+    add_user.add_argument("--unit", action="append", default=[], help="care unit (repeatable)")
+    add_user.add_argument(
+        "--scope", choices=("unit", "establishment", "group"), default="unit", help="reach"
+    )
+    add_user.add_argument("--name", default="", help="given and family name; default: the login")
+    add_user.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input"
+    )
+    client = commands.add_parser("client", help="API clients").add_subparsers(required=True)
+    add_client = _add(client, "add", "add an API client (client_credentials)", _client_add)
+    add_client.add_argument("name", help="a label, need not be unique")
+    add_client.add_argument("--scope", required=True, help='e.g. "system/*.cruds"')
+    add_client.add_argument("--establishment", default=None, help="limit to one establishment")
+    add_client.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bring = _add(commands, "import", "bring files into the record; repeatable", _import)
+    bring.add_argument("paths", nargs="+", metavar="PATH")
+    bring.add_argument("--mapping", help="TOML file that maps CSV columns and PDF file names")
+    psql = _add(commands, "psql", "psql as the database owner: liane psql -- ARGS", _psql)
+    psql.add_argument("words", nargs=argparse.REMAINDER)
+
+
+def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _add(commands, "migrate", "bring the database to this release", _migrate)
+    _add(commands, "settings", "every setting with meaning, unit and default", _settings)
+    _add(commands, "doctor", "check the installation and say how to mend it", _doctor)
+    journal = commands.add_parser("journal", help="the journal").add_subparsers(required=True)
+    _add(journal, "verify", "recompute the proofs; non-zero when anything was altered", _verify)
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    meaning: str,
+    command: Command,
+) -> argparse.ArgumentParser:
+    added = commands.add_parser(name, help=meaning, description=meaning)
+    added.set_defaults(command=command)
+    return added
+
+
+def _demo(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.installation import run_demo
+
+    return asyncio.run(run_demo(settings))
+
+
+def _serve(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.assembly import run_web
+
+    return run_web(settings)
+
+
+def _gateway(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.assembly import run_gateway
+
+    return run_gateway(settings)
+
+
+def _worker(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.assembly import run_worker
+
+    return run_worker(settings)
+
+
+def _simulate(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.installation import run_simulator
+
+    return run_simulator(settings, [word for word in given.words if word != "--"])
+
+
+def _user_add(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.accounts import add_user
+
+    return add_user(settings, given)
+
+
+def _client_add(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.accounts import add_client
+
+    return add_client(settings, given)
+
+
+def _import(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.installation import run_import
+
+    return asyncio.run(run_import(settings, given.paths, given.mapping))
+
+
+def _psql(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.installation import run_psql
+
+    return run_psql(settings, [word for word in given.words if word != "--"])
+
+
+def _migrate(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.installation import migrate_all
+
+    asyncio.run(migrate_all(settings))
+    print("The database is at this release.")
+    return 0
+
+
+def _settings(_settings: Settings, _given: argparse.Namespace) -> int:
+    for variable, meaning, unit, default in described():
+        shown = default if default else "(empty)"
+        print(f"{variable:<30} {meaning} [{unit}] default: {shown}")
+    return 0
+
+
+def _doctor(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.doctor import examine
+
+    return asyncio.run(examine(settings))
+
+
+def _verify(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.installation import verify_journal
+
+    return asyncio.run(verify_journal(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

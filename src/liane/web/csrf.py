@@ -1,0 +1,50 @@
+"""How does the server know that a write was asked for by one of its own pages?
+
+Two independent signs: the browser's own word on where the request comes from (Sec-Fetch-Site or
+Origin), and a token that only a page of this session can know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from litestar import Request
+
+from liane.base.errors import Denied
+
+COOKIE = "liane_session"
+FIELD = "csrf"
+HEADER = "X-CSRF-Token"
+
+
+def token_for(session_cookie: str) -> str:
+    """The token of the session: a digest that does not reveal the cookie."""
+    return hmac.new(session_cookie.encode(), b"liane csrf", hashlib.sha256).hexdigest()
+
+
+def check_origin(request: Request[object, object, object]) -> None:
+    """Raise `Denied` when the browser says that another site asked for this."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    foreign_site = site is not None and site not in ("same-origin", "none")
+    foreign_origin = origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    if foreign_site or foreign_origin:
+        raise _refused()
+
+
+def check_token(session_cookie: str, given: str | None) -> None:
+    """Raise `Denied` when the token is missing or not the session's."""
+    if not given or not hmac.compare_digest(given, token_for(session_cookie)):
+        raise _refused()
+
+
+def _refused() -> Denied:
+    return Denied(
+        "web.csrf",
+        "Cette action n'a pas été demandée depuis une page de Liane ouverte par vous.",
+        "This action was not asked for from a Liane page that you opened.",
+        "Rechargez la page puis recommencez ; rien n'a été modifié.",
+        "Reload the page and try again; nothing was changed.",
+    )
