@@ -1,0 +1,1 @@
+"""How do the published FHIR R4 definitions become the compact tables the platform reads?"""

@@ -1,0 +1,41 @@
+"""When did it happen, for the care team: which date of each type places it on the time axis?
+
+Names of search parameters of kind date, or of elements, in order of preference; `date` by default.
+"""
+
+MAIN_DATES: dict[str, list[str]] = {
+    "AllergyIntolerance": ["date", "onset"],
+    "CarePlan": ["date", "created"],
+    "Claim": ["created"],
+    "ClaimResponse": ["created"],
+    "Communication": ["sent", "received"],
+    "CommunicationRequest": ["occurrence", "authored"],
+    "Condition": ["onset-date", "recorded-date"],
+    "Coverage": ["period"],
+    "DetectedIssue": ["identified"],
+    "DeviceRequest": ["event-date", "authored-on"],
+    "DeviceUseStatement": ["recordedOn"],
+    "DiagnosticReport": ["date", "issued"],
+    "DocumentManifest": ["created"],
+    "DocumentReference": ["date", "period"],
+    "ExplanationOfBenefit": ["created"],
+    "Goal": ["start-date"],
+    "ImagingStudy": ["started"],
+    "Media": ["created"],
+    "MedicationAdministration": ["effective-time"],
+    "MedicationDispense": ["whenhandedover", "whenprepared"],
+    "MedicationRequest": ["authoredon", "date"],
+    "MedicationStatement": ["effective", "dateAsserted"],
+    "NutritionOrder": ["datetime"],
+    "Observation": ["date", "issued"],
+    "Provenance": ["recorded", "when"],
+    "QuestionnaireResponse": ["authored"],
+    "RequestGroup": ["authored"],
+    "ServiceRequest": ["occurrence", "authored"],
+    "Slot": ["start"],
+    "Specimen": ["collected", "receivedTime"],
+    "SupplyDelivery": ["occurrenceDateTime"],
+    "SupplyRequest": ["date"],
+    "Task": ["period", "authored-on"],
+    "VisionPrescription": ["datewritten"],
+}
