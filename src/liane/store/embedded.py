@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import psycopg
 from psycopg import sql
@@ -70,7 +71,7 @@ class EmbeddedServer:
             keeper.stdin.close()
         keeper.wait()
 
-    def __enter__(self) -> EmbeddedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -178,5 +179,3 @@ def create_database(
             sql.Identifier(name)
         )
     )
-
-

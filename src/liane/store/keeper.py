@@ -78,7 +78,7 @@ class Keeper:
             pass  # a wake-up is already waiting
 
     def _make_cluster(self) -> None:
-        """initdb into a draft that is renamed when complete, so that a crash leaves no half."""
+        """Initdb into a draft that is renamed when complete, so that a crash leaves no half."""
         cluster = self._cluster
         if (cluster.data / "PG_VERSION").exists():
             return

@@ -20,7 +20,7 @@ class RidBlock:
         self._end = 0
 
     async def take(self, connection: Any, count: int) -> list[int]:
-        """`count` numbers that no other row has; the sequence is asked when the block is used up."""
+        """`count` numbers that no other row has; the sequence is asked when the block ends."""
         taken: list[int] = []
         while len(taken) < count:
             if self._next == self._end:

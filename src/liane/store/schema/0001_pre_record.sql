@@ -16,19 +16,6 @@ begin
   end if;
 end $$;
 
--- identity keeps its tables apart; only its own role reaches them.
-do $$
-begin
-  if not exists (select from pg_namespace where nspname = 'identity') then
-    create schema identity;
-    if exists (select from pg_roles where rolname = 'liane_identity')
-       and current_user = 'liane_owner' then
-      revoke usage on schema identity from liane_app;
-      grant usage, create on schema identity to liane_identity;
-    end if;
-  end if;
-end $$;
-
 create schema record;
 
 create sequence record.rid as bigint increment by 500;

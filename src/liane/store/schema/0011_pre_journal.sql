@@ -66,3 +66,13 @@ create trigger no_delete before delete on journal.entry
   for each statement execute function journal.refuse();
 create trigger no_truncate before truncate on journal.entry
   for each statement execute function journal.refuse();
+
+-- The application adds and seals entries; it never removes one (the triggers say so to everybody).
+do $$
+begin
+  if exists (select from pg_roles where rolname = 'liane_app') then
+    revoke delete, truncate on journal.entry from liane_app;
+    revoke update on journal.entry from liane_app;
+    grant update (seq, chain_seq, chain_hash, order_hash, sealed_at) on journal.entry to liane_app;
+  end if;
+end $$;

@@ -1,0 +1,236 @@
+"""Under which keys is a resource filed, so that each question finds it?
+
+Every value is turned into a 64-bit hash of tenant, type, parameter, form and value. A row keeps
+all its hashes (`keys`); only one per value also stands in the index `record.ix`. A question drives
+by the index and then asks the row for the exact form. Reading and writing share this module, so
+they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from liane.base.text import fold
+from liane.fhir import definitions
+from liane.fhir.extraction import Amount, Composite, Extracted, Ref, Span, Token, extract
+
+TEXT_LIMIT = 160
+"""Characters of a folded string that the index keeps; a longer one is found by its beginning."""
+LONG_SPAN_MS = 31 * 86_400_000
+OPEN_LOW = -(1 << 62)
+OPEN_HIGH = 1 << 62
+INFINITE = 1e300
+
+# Types whose letters and notes are searched by their words.
+WORDED = frozenset(
+    {
+        "AllergyIntolerance", "CarePlan", "ClinicalImpression", "Communication", "Composition",
+        "Condition", "DiagnosticReport", "DocumentReference", "FamilyMemberHistory", "Flag",
+        "Goal", "ImagingStudy", "Media", "MedicationRequest", "Procedure",
+        "QuestionnaireResponse", "RiskAssessment", "ServiceRequest",
+    }
+)  # fmt: skip
+
+
+@lru_cache(maxsize=131_072)
+def key(tenant: int, type_: str, param: str, form: str, *parts: str | None) -> int:
+    """The hash of one value in one form; `None` and the empty text are different values."""
+    told = "\x1f".join("\x00" if part is None else part for part in parts)
+    text = f"{tenant}\x1e{type_}\x1e{param}\x1e{form}\x1e{told}"
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970, also before it."""
+    delta = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return delta.days * 86_400_000 + delta.seconds * 1000 + delta.microseconds // 1000
+
+
+def order_of(at: datetime | None) -> int:
+    """The place of a resource in an index, newest first; undated ones stand last."""
+    return OPEN_HIGH if at is None else -milliseconds(at)
+
+
+@cache
+def one_patient(type_: str) -> str | None:
+    """The element (`subject` or `patient`) that names at most one patient, if the type has it.
+
+    For these types the column `patient` answers questions about the patient by itself.
+    """
+    ties = definitions.resources().get(type_, {}).get("patient", ())
+    elements = definitions.elements(type_)
+    for name in ("subject", "patient"):
+        element = elements.get(name)
+        if element is not None and element.maximum == 1 and set(ties) & {"subject", "patient"}:
+            return name
+    return None
+
+
+@dataclass(slots=True)
+class Keys:
+    """All keys of one resource."""
+
+    patient: str | None = None
+    at: datetime | None = None
+    all: set[int] = field(default_factory=set)
+    indexed: set[int] = field(default_factory=set)
+    dates: set[tuple[int, int, int]] = field(default_factory=set)
+    numbers: set[tuple[int, float, float]] = field(default_factory=set)
+    texts: set[tuple[int, str]] = field(default_factory=set)
+    words: str | None = None
+
+
+def keys_of(tenant: int, resource: dict[str, Any]) -> Keys:
+    """The keys of `resource`, whose `id` must be set."""
+    return _Filing(tenant, resource["resourceType"]).file(resource)
+
+
+class _Filing:
+    def __init__(self, tenant: int, type_: str) -> None:
+        self.tenant = tenant
+        self.type = type_
+        self.keys = Keys()
+
+    def file(self, resource: dict[str, Any]) -> Keys:
+        found = extract(resource)
+        keys = self.keys
+        keys.at = found.at
+        keys.patient = self._patient(found)
+        for token in found.tokens:
+            self._token(token)
+        for ref in found.references:
+            self._reference(ref)
+        for text in found.strings:
+            self._string(text.param, text.text)
+        for span in found.dates:
+            self._date(span)
+        for amount in found.numbers:
+            self._amount(amount)
+        for uri in found.uris:
+            self._present(uri.param)
+            self._index(self._key(uri.param, "u", uri.uri))
+        for composite in found.composites:
+            self._composite(composite)
+        keys.words = _words(resource, found)
+        return keys
+
+    def _patient(self, found: Extracted) -> str | None:
+        name = one_patient(self.type)
+        if name is not None:
+            for ref in found.references:
+                if ref.param in (name, "patient") and ref.type == "Patient" and ref.id:
+                    return ref.id
+        return found.patient
+
+    def _key(self, param: str, form: str, *parts: str | None) -> int:
+        return key(self.tenant, self.type, param, form, *parts)
+
+    def _present(self, param: str) -> None:
+        self.keys.all.add(self._key(param, "present"))
+
+    def _index(self, hashed: int) -> None:
+        self.keys.all.add(hashed)
+        self.keys.indexed.add(hashed)
+
+    def _token(self, token: Token) -> None:
+        if token.param.startswith("combo-"):
+            return  # asked as the plain parameter or its component- sibling
+        self._present(token.param)
+        code, system = token.code, token.system
+        if code is not None:
+            self._index(self._key(token.param, "c", code))
+            self.keys.all.add(self._key(token.param, "sc", system, code))
+        if system is not None:
+            self.keys.all.add(self._key(token.param, "s", system))
+
+    def _reference(self, ref: Ref) -> None:
+        self._present(ref.param)
+        if ref.id is not None and ref.type is not None:
+            hashed = self._key(ref.param, "r", ref.type, ref.id)
+            self.keys.all.add(hashed)
+            if not (ref.param in ("subject", "patient") and self._is_the_patient(ref)):
+                self.keys.indexed.add(hashed)
+        if ref.identifier is not None:
+            system, value = ref.identifier
+            self._index(self._key(ref.param, "ri", value))
+            self.keys.all.add(self._key(ref.param, "rsi", system, value))
+        if ref.url is not None:
+            self._index(self._key(ref.param, "ru", ref.url))
+
+    def _is_the_patient(self, ref: Ref) -> bool:
+        same = ref.type == "Patient" and ref.id == self.keys.patient
+        return same and one_patient(self.type) is not None
+
+    def _string(self, param: str, text: str) -> None:
+        self._present(param)
+        self.keys.all.add(self._key(param, "x", text))
+        folded = fold(text)[:TEXT_LIMIT].replace("\0", "")
+        if folded:
+            self.keys.texts.add((self._key(param, "t"), folded))
+
+    def _date(self, span: Span) -> None:
+        self._present(span.param)
+        low = OPEN_LOW if span.low is None else milliseconds(span.low)
+        high = OPEN_HIGH if span.high is None else max(milliseconds(span.high), low + 1)
+        form = "long" if high - low > LONG_SPAN_MS else "short"
+        self.keys.dates.add((self._key(span.param, form), low, high))
+
+    def _amount(self, amount: Amount) -> None:
+        if amount.param.startswith("combo-"):
+            return
+        self._present(amount.param)
+        self.keys.numbers.add((self._key(amount.param, "n"), *_bounds(amount)))
+        self.keys.all.update(unit_keys(self._key_of(amount.param), amount.system, amount.code))
+
+    def _key_of(self, param: str) -> Any:
+        return lambda form, *parts: self._key(param, form, *parts)
+
+    def _composite(self, composite: Composite) -> None:
+        if composite.param.startswith("combo-"):
+            return
+        self._present(composite.param)
+        first, *rest = composite.parts
+        if isinstance(first, Token) and len(rest) == 1 and isinstance(rest[0], Amount):
+            self._token_amount(composite.param, first, rest[0])
+        elif isinstance(first, Token) and len(rest) == 1 and isinstance(rest[0], Token):
+            self._token_token(composite.param, first, rest[0])
+
+    def _token_amount(self, param: str, token: Token, amount: Amount) -> None:
+        """The number is filed under its code: a question about both is one range."""
+        self.keys.numbers.add((self._key(param, "cn", token.code), *_bounds(amount)))
+        self.keys.all.add(self._key(param, "sc", token.system, token.code))
+        for unit in {(None, amount.code), (amount.system, amount.code)}:
+            self.keys.all.add(self._key(param, "cu", token.code, *unit))
+
+    def _token_token(self, param: str, first: Token, second: Token) -> None:
+        self._index(self._key(param, "cc", first.code, second.code))
+        for a in {None, first.system}:
+            for b in {None, second.system}:
+                self.keys.all.add(self._key(param, "scsc", a, first.code, b, second.code))
+
+
+def unit_keys(hashed: Any, system: str | None, code: str | None) -> set[int]:
+    """The forms under which a unit may be asked: `||code` and `|system|code`."""
+    if code is None:
+        return set()
+    return {hashed("unit", None, code), hashed("unit", system, code)}
+
+
+def _bounds(amount: Amount) -> tuple[float, float]:
+    low = -INFINITE if amount.low is None else float(amount.low)
+    high = INFINITE if amount.high is None else float(amount.high)
+    return low, high
+
+
+def _words(resource: dict[str, Any], found: Extracted) -> str | None:
+    type_ = resource["resourceType"]
+    if type_ in WORDED or (
+        type_ == "Observation" and ("valueString" in resource or "note" in resource)
+    ):
+        return fold(found.text)[:200_000].replace("\0", " ") or None
+    return None

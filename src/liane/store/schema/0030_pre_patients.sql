@@ -1,0 +1,232 @@
+-- Patients: identities for search, movements received, stays, beds, duplicates and merges.
+-- Everything here can be recomputed from resources, except the movement facts, the state of beds,
+-- the discrepancies and the snapshots of merges.
+create schema if not exists patients;
+create extension if not exists pg_trgm with schema public;
+
+create table patients.index (
+  tenant       smallint    not null,
+  patient      text        not null,
+  birth_name   text        not null default '',
+  used_name    text        not null default '',
+  given        text        not null default '',
+  used_given   text        not null default '',
+  birth_date   text        not null default '',
+  sex          text        not null default '',
+  birth_place  text        not null default '',
+  status       text        not null default 'provisoire',
+  attributes   text[]      not null default '{}',
+  protected    boolean     not null default false,
+  deceased     boolean     not null default false,
+  ins          text        not null default '',
+  ipps         text[]      not null default '{}',
+  names        text        not null default '',  -- folded, one space around each word
+  sounds       text[]      not null default '{}', -- how the names sound
+  source       text        not null default '',  -- who gave the strict traits we hold
+  traits_at    timestamptz not null default '-infinity',
+  heard        jsonb       not null default '{}', -- source -> hash of its last message's traits
+  retired_into text,                              -- merged into this patient
+  primary key (tenant, patient)
+);
+create index index_names on patients.index using gin (names gin_trgm_ops) where retired_into is null;
+create index index_sounds on patients.index using gin (sounds) where retired_into is null;
+create index index_birth on patients.index (tenant, birth_date) where retired_into is null;
+comment on table patients.index is 'One row per identity, what search and look-alike checks need';
+
+create table patients.identifier (
+  tenant  smallint not null,
+  system  text     not null,
+  value   text     not null collate "C",
+  patient text     not null,
+  type    text     not null default '',
+  use     text     not null default '',
+  primary key (tenant, system, value, patient)
+);
+create index identifier_patient on patients.identifier (tenant, patient);
+create index identifier_value on patients.identifier (tenant, value);
+comment on table patients.identifier is 'Every number of every identity: IPP, INS, former numbers';
+
+create table patients.movement (
+  tenant    smallint    not null,
+  encounter text        not null,
+  digest    text        not null,
+  source    text        not null,
+  received  timestamptz not null,
+  fact      jsonb       not null,
+  primary key (tenant, encounter, digest)
+);
+comment on table patients.movement is
+  'Every movement message, kept for ever: a stay is computed from all those of its encounter';
+
+create table patients.stay (
+  tenant         smallint    not null,
+  encounter      text        not null,
+  patient        text        not null,
+  venue_system   text        not null,
+  venue_value    text        not null,
+  status         text        not null default 'unknown',
+  class          text        not null default 'IMP',
+  establishment  text        not null default '',
+  unit           text        not null default '',
+  medical_unit   text        not null default '',
+  ward           text        not null default '',
+  room           text        not null default '',
+  bed            text        not null default '',
+  starts         timestamptz,
+  ends           timestamptz,
+  expected_start timestamptz,
+  expected_end   timestamptz,
+  since          timestamptz,                       -- in this place since
+  attending      text        not null default '',
+  anomalies      text[]      not null default '{}',
+  primary key (tenant, encounter)
+);
+create unique index stay_venue on patients.stay (tenant, venue_system, venue_value);
+create index stay_patient on patients.stay (tenant, patient);
+create index stay_unit on patients.stay (tenant, unit, status);
+create index stay_bed on patients.stay (tenant, bed) where status in ('in-progress', 'onleave');
+comment on table patients.stay is 'Where each stay stands now, computed from its movements';
+
+create table patients.bed (
+  tenant   smallint    not null,
+  location text        not null,
+  unit     text        not null,
+  ward     text        not null default '',
+  room     text        not null default '',
+  label    text        not null,
+  rank     integer     not null default 0,
+  state    text        not null default 'U' check (state in ('U', 'K', 'H', 'C', 'I')),
+  since    timestamptz not null,
+  note     text        not null default '',
+  active   boolean     not null default true,
+  primary key (tenant, location)
+);
+create index bed_unit on patients.bed (tenant, unit);
+comment on table patients.bed is
+  'Beds and what is said of them when empty (HL7 table 0116); occupied is read from patients.stay';
+
+create table patients.unit (
+  tenant        smallint not null,
+  unit          text     not null,
+  name          text     not null,
+  establishment text     not null default '',
+  learnt        boolean  not null default false,
+  active        boolean  not null default true,
+  primary key (tenant, unit)
+);
+comment on table patients.unit is 'Care units by name, projected from Organization';
+
+create table patients.discrepancy (
+  tenant   smallint    not null,
+  id       text        not null,
+  patient  text        not null,
+  trait    text        not null,
+  kept     text        not null,
+  proposed text        not null,
+  source   text        not null,
+  at       timestamptz not null,
+  settled_at timestamptz,
+  settled_by text,
+  primary key (tenant, id)
+);
+create unique index discrepancy_open on patients.discrepancy
+  (tenant, patient, trait, proposed, source) where settled_at is null;
+comment on table patients.discrepancy is
+  'What a less trusted source says differently of a validated identity: ours is kept, people decide';
+
+create table patients.merge (
+  tenant    smallint    not null,
+  id        text        not null,
+  survivor  text        not null,
+  retired   text        not null,
+  source    text        not null,
+  said_at   timestamptz not null,
+  done_at   timestamptz not null,
+  done_by   text        not null,
+  snapshot  jsonb       not null,
+  undone_at timestamptz,
+  undone_by text,
+  primary key (tenant, id)
+);
+create unique index merge_open on patients.merge (tenant, retired) where undone_at is null;
+comment on table patients.merge is 'Merges of identities, with what is needed to undo each';
+
+create table patients.not_duplicate (
+  tenant smallint    not null,
+  a      text        not null,
+  b      text        not null,
+  at     timestamptz not null,
+  by     text        not null,
+  primary key (tenant, a, b)
+);
+comment on table patients.not_duplicate is 'Pairs that the identity staff declared to be two people';
+
+do $$
+declare name text;
+begin
+  foreach name in array array['index', 'identifier', 'movement', 'stay', 'bed', 'unit',
+                              'discrepancy', 'merge', 'not_duplicate'] loop
+    execute format('alter table patients.%I enable row level security', name);
+    execute format('create policy tenant_wall on patients.%I using '
+                   '(tenant = current_setting(''liane.tenant'')::smallint)', name);
+  end loop;
+end $$;
+
+-- Messages that name the same number wait for one another; the lock ends with the transaction.
+-- Sorted, so that two messages with the same two numbers cannot wait for each other.
+create function patients.lock_numbers(numbers text[]) returns void
+language plpgsql volatile as $$
+declare key bigint;
+begin
+  for key in
+    select distinct hashtextextended(current_setting('liane.tenant') || n, 30) k
+    from unnest(numbers) n order by k
+  loop
+    perform pg_advisory_xact_lock(key);
+  end loop;
+end $$;
+
+-- Lock the numbers, then find whom they name (a fresh snapshot after the wait).
+create function patients.lock_and_find(systems text[], vals text[])
+returns table (system text, value text, patient text, type text, use text, source text,
+               traits_at timestamptz, heard jsonb, retired_into text)
+language plpgsql volatile as $$
+begin
+  perform patients.lock_numbers(
+    array(select s || '|' || v from unnest(systems, vals) as n(s, v)));
+  return query
+    select i.system, i.value, i.patient, i.type, i.use, x.source, x.traits_at, x.heard,
+           x.retired_into
+    from unnest(systems, vals) as n(s, v)
+    join patients.identifier i
+      on i.tenant = current_setting('liane.tenant')::smallint and i.system = n.s and i.value = n.v
+    join patients.index x on x.tenant = i.tenant and x.patient = i.patient;
+end $$;
+
+-- Lock a stay by its venue number, keep the movement, and give back everything known of the stay.
+create function patients.keep_movement(
+  p_system text, p_value text, p_patient text, p_encounter text, p_digest text, p_source text,
+  p_now timestamptz, p_fact jsonb)
+returns table (encounter text, patient text, fresh boolean, created boolean, old_bed text,
+               facts jsonb)
+language plpgsql volatile as $$
+declare
+  t smallint := current_setting('liane.tenant')::smallint;
+  v_encounter text; v_patient text; v_bed text; v_fresh integer; v_created boolean := false;
+begin
+  perform patients.lock_numbers(array['venue|' || p_system || '|' || p_value]);
+  select s.encounter, s.patient, s.bed into v_encounter, v_patient, v_bed from patients.stay s
+    where s.tenant = t and s.venue_system = p_system and s.venue_value = p_value;
+  if not found then
+    insert into patients.stay (tenant, encounter, patient, venue_system, venue_value)
+      values (t, p_encounter, p_patient, p_system, p_value);
+    v_encounter := p_encounter; v_patient := p_patient; v_bed := ''; v_created := true;
+  end if;
+  insert into patients.movement (tenant, encounter, digest, source, received, fact)
+    values (t, v_encounter, p_digest, p_source, p_now, p_fact)
+    on conflict do nothing;
+  get diagnostics v_fresh = row_count;
+  return query select v_encounter, v_patient, v_fresh = 1, v_created, v_bed,
+    (select jsonb_agg(m.fact) from patients.movement m
+      where m.tenant = t and m.encounter = v_encounter);
+end $$;

@@ -1,0 +1,70 @@
+"""What is one version of a resource, and what is a wish to write one?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from liane.fhir import json as fhir_json
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version: `body` is its exact JSON text, id and meta inside; empty when deleted."""
+
+    type: str
+    id: str
+    version: int
+    updated: datetime
+    deleted: bool
+    body: str
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The body as an object, decimals with the digits they came with."""
+        return fhir_json.loads(self.body)
+
+    @property
+    def reference(self) -> str:
+        """`Patient/1`"""
+        return f"{self.type}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One resource to store. Without `id` here or inside, a new one is made.
+
+    `if_match` is the version that the writer has read; `facts` go into the change feed.
+    """
+
+    resource: dict[str, Any]
+    id: str | None = None
+    if_match: int | None = None
+    must_be_new: bool = False
+    deletes: bool = False
+    facts: dict[str, Any] | None = None
+
+
+def whole_milliseconds(at: datetime) -> datetime:
+    """FHIR clients and the database must see the same instant: three digits of a second."""
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def instant(at: datetime) -> str:
+    """`2026-01-31T10:20:30.123Z`"""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def render(resource: dict[str, Any], version: int, updated: datetime) -> str:
+    """The stored text: type, id and meta first, everything else as it came."""
+    meta = {"versionId": str(version), "lastUpdated": instant(updated)}
+    for name, value in resource.get("meta", {}).items():
+        if name not in meta:
+            meta[name] = value
+    body = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
+    for name, value in resource.items():
+        if name not in body:
+            body[name] = value
+    return fhir_json.dumps(body)

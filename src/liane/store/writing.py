@@ -1,0 +1,282 @@
+"""How do many resources become versions in the record, in one or two round trips?
+
+New resources cost one statement. Those that may exist are locked first, then replaced in one
+statement. The store's tables are only written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from liane.base.errors import Conflict, Invalid, NotFound
+from liane.base.ids import is_fhir_id, new_id
+from liane.fhir import json as fhir_json
+from liane.store.database import Tx
+from liane.store.keys import Keys, keys_of, order_of
+from liane.store.sql import queries
+from liane.store.versions import Version, Write, render, whole_milliseconds
+
+Q = queries("liane.store", "resources.sql")
+
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What the record holds now of one resource."""
+
+    rid: int
+    version: int
+    updated: datetime
+    patient: str | None
+    at: datetime | None
+    body: str
+    keys: set[int]
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The arguments of one statement, column by column."""
+
+    rids: list[int] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    patients: list[str | None] = field(default_factory=list)
+    ats: list[datetime | None] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    firsts: list[int] = field(default_factory=list)
+    lasts: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    index: set[tuple[int, int, int]] = field(default_factory=set)
+    dates: set[tuple[int, int, int, int]] = field(default_factory=set)
+    numbers: set[tuple[int, float, float, int]] = field(default_factory=set)
+    texts: set[tuple[int, str, int]] = field(default_factory=set)
+    words: list[tuple[int, int, str]] = field(default_factory=list)
+    facts: list[str | None] = field(default_factory=list)
+    gone_rids: list[int] = field(default_factory=list)
+    gone: list[tuple[str, str, int, str | None]] = field(default_factory=list)
+    index_out: set[tuple[int, int, int]] = field(default_factory=set)
+    dates_out: set[tuple[int, int, int, int]] = field(default_factory=set)
+    numbers_out: set[tuple[int, float, float, int]] = field(default_factory=set)
+    texts_out: set[tuple[int, str, int]] = field(default_factory=set)
+    words_out: list[int] = field(default_factory=list)
+
+    def add(self, rid: int, version: Version, keys: Keys, facts: str | None) -> None:
+        """One resource and everything that finds it."""
+        self.rids.append(rid)
+        self.types.append(version.type)
+        self.ids.append(version.id)
+        self.versions.append(version.version)
+        self.patients.append(keys.patient)
+        self.ats.append(keys.at)
+        self.bodies.append(version.body)
+        self.facts.append(facts)
+        self.firsts.append(len(self.keys) + 1)
+        self.keys.extend(sorted(keys.all))
+        self.lasts.append(len(self.keys))
+        self.index |= _index_rows(keys.indexed, keys.at, rid)
+        self.dates |= {(*row, rid) for row in keys.dates}
+        self.numbers |= {(*row, rid) for row in keys.numbers}
+        self.texts |= {(*row, rid) for row in keys.texts}
+        if keys.words is not None:
+            self.words.append((rid, 0, keys.words))
+
+    def forget(self, rid: int, stored: _Stored, keys: Keys) -> None:
+        """Remove what found the old version; all its hashes, so that none can be left behind."""
+        self.index_out |= _index_rows(stored.keys, stored.at, rid)
+        self.dates_out |= {(*row, rid) for row in keys.dates}
+        self.numbers_out |= {(*row, rid) for row in keys.numbers}
+        self.texts_out |= {(*row, rid) for row in keys.texts}
+
+    def keep_common(self) -> None:
+        """What both versions have is neither removed nor added again."""
+        for added, removed in (
+            (self.index, self.index_out),
+            (self.dates, self.dates_out),
+            (self.numbers, self.numbers_out),
+            (self.texts, self.texts_out),
+        ):
+            common = added & removed
+            added.difference_update(common)
+            removed.difference_update(common)
+
+    def arguments(self, tenant: int, now: datetime) -> list[Any]:
+        """The arguments of `insert_new`, in its order."""
+        return [
+            tenant, now, self.rids, self.types, self.ids, self.versions, self.patients, self.ats,
+            self.firsts, self.lasts, self.keys,
+            *_turned(sorted(self.index), 3), *_turned(sorted(self.dates), 4),
+            *_turned(sorted(self.numbers), 4), *_turned(sorted(self.texts), 3),
+            *_turned(self.words, 3), self.facts, self.bodies,
+        ]  # fmt: skip
+
+    def replacing_arguments(self, tenant: int, now: datetime) -> list[Any]:
+        """The arguments of `replace`, in its order."""
+        return [
+            *self.arguments(tenant, now), self.gone_rids, *_turned(self.gone, 4),
+            *_turned(sorted(self.index_out), 3), *_turned(sorted(self.dates_out), 4),
+            *_turned(sorted(self.numbers_out), 4), *_turned(sorted(self.texts_out), 3),
+            self.words_out,
+        ]  # fmt: skip
+
+
+def _index_rows(keys: Iterable[int], at: datetime | None, rid: int) -> set[tuple[int, int, int]]:
+    order = order_of(at)
+    return {(hashed, order, rid) for hashed in keys}
+
+
+def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
+    """Store all writes, in order, and give their versions.
+
+    An id that is not known is created with it; a body equal to the current one makes no new
+    version; deleting what is absent gives the existing deletion, or an empty version 0. Raises
+    `Conflict` for a stale `if_match` or a resource that must be new and is not.
+    """
+    if not writes:
+        return []
+    now = whole_milliseconds(tx.now)
+    planned = [_planned(write) for write in writes]
+    _refuse_twice(planned)
+    known = [key for key, write in zip(planned, writes, strict=True) if _may_exist(write)]
+    stored = await _lock(tx, known)
+    buried = await _buried(tx, [key for key in known if key not in stored])
+    new, old = _Columns(), _Columns()
+    rids = await tx.database.rids.take(tx.connection, len(writes) - len(stored))
+    versions: list[Version] = []
+    for key, write in zip(planned, writes, strict=True):
+        current = stored.get(key)
+        if current is None:
+            versions.append(_create(new, tx.tenant, key, write, buried.get(key, 0), now, rids))
+        else:
+            versions.append(_change(old, tx.tenant, key, write, current, now))
+    if new.rids:
+        await tx.execute(Q.insert_new, *new.arguments(tx.tenant, now))
+    if old.rids or old.gone_rids:
+        old.keep_common()
+        await tx.execute(Q.replace, *old.replacing_arguments(tx.tenant, now))
+    return versions
+
+
+def _planned(write: Write) -> _Key:
+    type_ = write.resource.get("resourceType")
+    if not isinstance(type_, str):
+        raise Invalid(
+            "store.no-type", "La ressource n'a pas de type.", "The resource has no resourceType."
+        )
+    id_ = write.id or write.resource.get("id") or new_id()
+    if not isinstance(id_, str) or not is_fhir_id(id_):
+        raise Invalid(
+            "store.bad-id", "Identifiant de ressource invalide.", "Not a valid resource id."
+        )
+    return type_, id_
+
+
+def _may_exist(write: Write) -> bool:
+    return bool(write.id or write.resource.get("id"))
+
+
+def _refuse_twice(planned: Sequence[_Key]) -> None:
+    if len(set(planned)) != len(planned):
+        raise Invalid(
+            "store.same-resource-twice",
+            "La même ressource est écrite deux fois dans un seul envoi.",
+            "The same resource is written twice in one request.",
+        )
+
+
+async def _lock(tx: Tx, keys: Sequence[_Key]) -> dict[_Key, _Stored]:
+    if not keys:
+        return {}
+    rows = await tx.fetch(Q.lock, [key[0] for key in keys], [key[1] for key in keys])
+    return {
+        keys[row["n"] - 1]: _Stored(
+            row["rid"],
+            row["version"],
+            row["updated"],
+            row["patient"],
+            row["at"],
+            row["body"],
+            set(row["keys"]),
+        )
+        for row in rows
+    }
+
+
+async def _buried(tx: Tx, keys: Sequence[_Key]) -> dict[_Key, int]:
+    if not keys:
+        return {}
+    rows = await tx.fetch(Q.buried, [key[0] for key in keys], [key[1] for key in keys])
+    return {keys[row["n"] - 1]: row["version"] for row in rows}
+
+
+def _create(
+    new: _Columns, tenant: int, key: _Key, write: Write, last: int, now: datetime, rids: list[int]
+) -> Version:
+    if write.deletes:
+        return Version(*key, last, now, True, "")
+    if write.if_match is not None:
+        raise stale(key, write.if_match, last)
+    resource = {**write.resource, "id": key[1]}
+    version = Version(*key, last + 1, now, False, render(resource, last + 1, now))
+    new.add(rids.pop(), version, keys_of(tenant, resource), _facts(write))
+    return version
+
+
+def _change(
+    old: _Columns, tenant: int, key: _Key, write: Write, current: _Stored, now: datetime
+) -> Version:
+    if write.must_be_new:
+        raise Conflict(
+            "store.exists",
+            f"{key[0]}/{key[1]} existe déjà.",
+            f"{key[0]}/{key[1]} exists already.",
+        )
+    if write.if_match is not None and write.if_match != current.version:
+        raise stale(key, write.if_match, current.version)
+    number = current.version + 1
+    if write.deletes:
+        old.gone_rids.append(current.rid)
+        old.gone.append((*key, number, current.patient))
+        old.words_out.append(current.rid)
+        old.forget(current.rid, current, keys_of(tenant, fhir_json.loads(current.body)))
+        return Version(*key, number, now, True, "")
+    resource = {**write.resource, "id": key[1]}
+    if render(resource, current.version, current.updated) == current.body:
+        return Version(*key, current.version, current.updated, False, current.body)
+    now = max(now, current.updated)
+    version = Version(*key, number, now, False, render(resource, number, now))
+    keys = keys_of(tenant, resource)
+    old.add(current.rid, version, keys, _facts(write))
+    old.forget(current.rid, current, keys_of(tenant, fhir_json.loads(current.body)))
+    if keys.words is None:
+        old.words_out.append(current.rid)
+    return version
+
+
+def _facts(write: Write) -> str | None:
+    return None if write.facts is None else fhir_json.dumps(write.facts)
+
+
+def stale(key: _Key, wanted: int, actual: int) -> Conflict:
+    """The writer has read an older version than the record holds."""
+    if actual == 0:
+        raise NotFound(
+            "store.not-found", f"{key[0]}/{key[1]} n'existe pas.", f"{key[0]}/{key[1]} is absent."
+        )
+    return Conflict(
+        "store.version-mismatch",
+        f"{key[0]}/{key[1]} a changé depuis votre lecture.",
+        f"{key[0]}/{key[1]} has changed since you read it.",
+        "Relisez, puis refaites votre modification.",
+        "Read it again, then make your change.",
+        wanted=wanted,
+        actual=actual,
+    )
