@@ -1,0 +1,285 @@
+"""What do operators and the start of the platform ask of the identity application?
+
+Plain functions; run them in a thread from asynchronous code (`asyncio.to_thread`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from liane.base.errors import Invalid, NotFound
+from liane.identity.settings import IdentitySettings, configure
+
+WEB_CLIENT_ID = "liane-web"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What a new API client must be told, once: the secret is not kept in clear."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    token_endpoint: str
+    name: str
+    scopes: tuple[str, ...]
+    establishment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserLine:
+    """One account in a list."""
+
+    login: str
+    name: str
+    active: bool
+
+
+def migrate(settings: IdentitySettings) -> None:
+    """Bring the tables of the schema `identity` up to date; safe from several processes."""
+    configure(settings)
+    from django.core.management import call_command
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(hashtext('liane.identity.migrate'))")
+        try:
+            if not _up_to_date():
+                call_command("migrate", verbosity=0, interactive=False)
+        finally:
+            cursor.execute("select pg_advisory_unlock(hashtext('liane.identity.migrate'))")
+
+
+def _up_to_date() -> bool:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def web_client_secret(settings: IdentitySettings) -> str:
+    """The secret of the platform's own client: every node derives it, none stores it."""
+    key = settings.secret_key.encode()
+    return hmac.new(key, b"client:liane-web", hashlib.sha256).hexdigest()
+
+
+def configure_web_client(settings: IdentitySettings, base_urls: Iterable[str] = ()) -> None:
+    """Let the platform's own pages sign people in from `issuer_base` (and `base_urls`).
+
+    Called at each start: the redirect addresses follow the port.
+    """
+    configure(settings)
+    from liane.identity.models import Client
+
+    bases = [settings.issuer_base, *(url.rstrip("/") for url in base_urls)]
+    secret = web_client_secret(settings)
+    wanted = {
+        "name": "Liane",
+        "client_type": Client.CLIENT_CONFIDENTIAL,
+        "authorization_grant_type": Client.GRANT_AUTHORIZATION_CODE,
+        "algorithm": Client.RS256_ALGORITHM,
+        "skip_authorization": True,
+        "redirect_uris": " ".join(f"{base}/sign-in/callback" for base in bases),
+        "post_logout_redirect_uris": " ".join(f"{base}/sign-in" for base in bases),
+        "allowed_scopes": "openid profile fhirUser",
+    }
+    from django.contrib.auth.hashers import check_password
+
+    client = Client.objects.filter(client_id=WEB_CLIENT_ID).first()
+    if client is None or not check_password(secret, client.client_secret):
+        wanted["client_secret"] = secret
+    Client.objects.update_or_create(
+        client_id=WEB_CLIENT_ID,
+        defaults=wanted,
+        create_defaults={**wanted, "client_secret": secret},
+    )
+
+
+def add_user(
+    settings: IdentitySettings, login: str, name: str, password: str, *, check: bool = True
+) -> bool:
+    """Make (or complete) an account; True when it is new. The password is always set.
+
+    `check=False` accepts a weak password: for the demo's public accounts only. The person's place
+    in the record is `liane.access.staff.enrol`, called beside this. Raises `Invalid`.
+    """
+    configure(settings)
+    from liane.identity.models import Account
+
+    login = _checked_login(login)
+    account = Account.objects.filter(username=login).first()
+    made = account is None
+    account = account or Account(username=login)
+    account.display_name = name
+    account.is_active = True
+    if check:
+        _check_password(password, account)
+    account.set_password(password)
+    account.save()
+    return made
+
+
+def _checked_login(login: str) -> str:
+    from django.contrib.auth.validators import ASCIIUsernameValidator
+    from django.core.exceptions import ValidationError
+
+    login = login.strip().lower()
+    try:
+        ASCIIUsernameValidator()(login)
+    except ValidationError:
+        login = ""
+    if not login or len(login) > 150:
+        raise Invalid(
+            "identity.login",
+            "Un identifiant se compose de lettres sans accent, chiffres et . _ - @ +",
+            "A login is made of unaccented letters, digits and . _ - @ +",
+        )
+    return login
+
+
+def _check_password(password: str, account: Any) -> None:
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
+
+    try:
+        validate_password(password, account)
+    except ValidationError as refusal:
+        raise Invalid(
+            "identity.password",
+            "Mot de passe refusé : 12 caractères au moins, ni courant ni proche du nom.",
+            "Password refused: 12 characters at least, neither common nor close to the name.",
+            codes=[error.code for error in refusal.error_list],
+        ) from refusal
+
+
+def set_password(
+    settings: IdentitySettings, login: str, password: str, *, check: bool = True
+) -> None:
+    """Give an account a new password; its open identity sessions end. Raises `NotFound`."""
+    configure(settings)
+    account = _account(login)
+    if check:
+        _check_password(password, account)
+    account.set_password(password)
+    account.save(update_fields=["password"])
+    revoke_tokens(settings, login)
+
+
+def set_active(settings: IdentitySettings, login: str, *, active: bool) -> None:
+    """Open or close an account. Closing revokes its tokens; end its sessions beside this
+    (`liane.access.sessions.Sessions.end_all_of`). Raises `NotFound`.
+    """
+    configure(settings)
+    account = _account(login)
+    account.is_active = active
+    account.save(update_fields=["is_active"])
+    if not active:
+        revoke_tokens(settings, login)
+
+
+def revoke_tokens(settings: IdentitySettings, login: str) -> None:
+    """Take back every token given to a person."""
+    configure(settings)
+    from oauth2_provider.models import get_access_token_model, get_refresh_token_model
+
+    get_refresh_token_model().objects.filter(user__username=login).delete()
+    get_access_token_model().objects.filter(user__username=login).delete()
+
+
+def _account(login: str) -> Any:
+    from liane.identity.models import Account
+
+    account = Account.objects.filter(username=login.strip().lower()).first()
+    if account is None:
+        raise NotFound(
+            "identity.no-account", f"Aucun compte « {login} ».", f"No account called {login}."
+        )
+    return account
+
+
+def users(settings: IdentitySettings) -> list[UserLine]:
+    """Every account, by login."""
+    configure(settings)
+    from liane.identity.models import Account
+
+    return [
+        UserLine(account.username, account.get_full_name(), account.is_active)
+        for account in Account.objects.order_by("username")
+    ]
+
+
+def add_client(
+    settings: IdentitySettings,
+    name: str,
+    scopes: Iterable[str],
+    *,
+    establishment: str | None = None,
+) -> ClientCredentials:
+    """Register an API client (client_credentials, HTTP Basic) with the widest scopes it may have.
+
+    The caller has checked that each scope exists (`liane.access.scopes.is_known`).
+    """
+    configure(settings)
+    from liane.identity.models import Client
+
+    wanted = tuple(dict.fromkeys(" ".join(scopes).split()))
+    if not wanted:
+        raise Invalid(
+            "identity.no-scope", "Indiquez au moins une portée.", "Name at least one scope."
+        )
+    secret = secrets.token_urlsafe(32)
+    client = Client.objects.create(
+        name=name,
+        client_id=secrets.token_hex(12),
+        client_secret=secret,
+        client_type=Client.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS,
+        allowed_scopes=" ".join(wanted),
+        establishment=establishment or "",
+    )
+    return ClientCredentials(
+        client.client_id, secret, f"{settings.issuer}/token/", name, wanted, establishment
+    )
+
+
+def remove_client(settings: IdentitySettings, client_id: str) -> None:
+    """End an API client and every token it holds. Raises `NotFound`."""
+    configure(settings)
+    from liane.identity.models import Client
+
+    removed, _ = Client.objects.filter(client_id=client_id).delete()
+    if not removed:
+        raise NotFound(
+            "identity.no-client", f"Aucun client « {client_id} ».", f"No client {client_id}."
+        )
+
+
+def clients(settings: IdentitySettings) -> list[tuple[str, str, str]]:
+    """Client id, label and scopes of every API client."""
+    configure(settings)
+    from liane.identity.models import Client
+
+    return [
+        (client.client_id, client.name, client.allowed_scopes)
+        for client in Client.objects.order_by("name", "client_id")
+    ]
+
+
+def clear_expired(settings: IdentitySettings) -> None:
+    """Erase tokens, codes and sessions that ended (a daily job)."""
+    configure(settings)
+    from datetime import timedelta
+
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from liane.identity.models import UsedCode
+
+    call_command("clearsessions", verbosity=0)
+    call_command("cleartokens", verbosity=0)
+    UsedCode.objects.filter(at__lt=timezone.now() - timedelta(days=1)).delete()
