@@ -54,6 +54,8 @@ class Permission(StrEnum):
     """Merge two identities, or undo it."""
     MOVEMENT_WRITE = "movement.write"
     """Admit, transfer, discharge, plan."""
+    BED_WRITE = "bed.write"
+    """Say that an empty bed is clean, to clean, being cleaned, closed or blocked."""
     MESSAGES_HELD = "messages.held"
     """The queue of messages held for the identity staff."""
 
