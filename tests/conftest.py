@@ -91,7 +91,10 @@ begin
     if found then filled := filled || t::text; end if;
   end loop;
   if filled <> '{}' then
+    -- The journal refuses to be emptied, by its owner too: only a test lifts that.
+    alter table journal.entry disable trigger user;
     execute 'truncate ' || array_to_string(filled, ', ') || ' cascade';
+    alter table journal.entry enable trigger user;
   end if;
 end $$
 """
