@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Self
@@ -22,9 +22,14 @@ from liane.base.errors import Unavailable
 from liane.store.failures import said_plainly, unreachable
 from liane.store.rids import RidBlock
 
+if TYPE_CHECKING:
+    from liane.store.versions import Version
+
 log = logging.getLogger(__name__)
 
 AfterCommit = Callable[[], Awaitable[None] | None]
+Projection = Callable[["Tx", "Sequence[Version]"], Awaitable[None]]
+"""Keeps a room's lean table in step with the versions just written, in the same transaction."""
 
 SESSION = {
     "application_name": "liane",
@@ -97,10 +102,18 @@ class Tx:
 class Database:
     """A pool of connections to the record of one tenant."""
 
-    def __init__(self, pool: Any, dsn: str, tenant: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        dsn: str,
+        tenant: int,
+        clock: Clock,
+        projections: Sequence[Projection] = (),
+    ) -> None:
         self.dsn = dsn
         self.tenant = tenant
         self.clock = clock
+        self.projections = tuple(projections)
         self.rids = RidBlock()
         self._pool = pool
         self._begin = f"begin; set local liane.tenant = '{int(tenant)}'"
@@ -115,6 +128,7 @@ class Database:
         min_size: int = 1,
         max_size: int = 8,
         clock: Clock | None = None,
+        projections: Sequence[Projection] = (),
     ) -> Database:
         """Connect; raises `Unavailable` when the server does not answer."""
         try:
@@ -131,7 +145,7 @@ class Database:
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
             raise unreachable(failure) from failure
-        return cls(pool, dsn, tenant, clock or SystemClock())
+        return cls(pool, dsn, tenant, clock or SystemClock(), projections)
 
     async def close(self) -> None:
         """Give the connections back to the server."""

@@ -162,6 +162,8 @@ async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
     if old.rids or old.gone_rids:
         old.keep_common()
         await tx.execute(Q.replace, *old.replacing_arguments(tx.tenant, now))
+    for project in tx.database.projections:
+        await project(tx, versions)
     return versions
 
 
