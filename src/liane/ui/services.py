@@ -11,6 +11,7 @@ from liane.base.clock import Clock, SystemClock
 from liane.base.i18n import Catalogue
 
 if TYPE_CHECKING:
+    from liane.access.sessions import Sessions
     from liane.store import Database, Tx
     from liane.store.blobs import Blobs
     from liane.ui.panels import Panel
@@ -62,6 +63,7 @@ class Services:
     database: Database
     blobs: Blobs
     home: Path
+    sessions: Sessions
     clock: Clock = field(default_factory=SystemClock)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     templates: Templates | None = None

@@ -6,22 +6,15 @@ Origin), and a token that only a page of this session can know.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from urllib.parse import urlsplit
 
 from litestar import Request
 
+from liane.access.sessions import Session, csrf_matches
 from liane.base.errors import Denied
 
-COOKIE = "liane_session"
 FIELD = "csrf"
 HEADER = "X-CSRF-Token"
-
-
-def token_for(session_cookie: str) -> str:
-    """The token of the session: a digest that does not reveal the cookie."""
-    return hmac.new(session_cookie.encode(), b"liane csrf", hashlib.sha256).hexdigest()
 
 
 def check_origin(request: Request[object, object, object]) -> None:
@@ -34,9 +27,9 @@ def check_origin(request: Request[object, object, object]) -> None:
         raise _refused()
 
 
-def check_token(session_cookie: str, given: str | None) -> None:
+def check_token(session: Session, given: str | None) -> None:
     """Raise `Denied` when the token is missing or not the session's."""
-    if not given or not hmac.compare_digest(given, token_for(session_cookie)):
+    if not csrf_matches(session, given):
         raise _refused()
 
 

@@ -13,8 +13,11 @@ from typing import Any
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
-from liane.access import gate, journal, sessions
+from liane.access import gate
 from liane.access.actor import Actor
+from liane.access.journal import Act
+from liane.access.journal_reads import reads_of
+from liane.access.sessions import COOKIE, Session
 from liane.base.errors import Conflict, LianeError
 from liane.base.i18n import translator
 from liane.store import Tx
@@ -59,53 +62,47 @@ class SignInNeeded(Exception):  # noqa: N818 - not a failure: the person is sent
 async def _served(
     services: Services, route: Route, request: Request[Any, Any, Any], values: dict[str, str]
 ) -> Response[Any]:
-    cookie = request.cookies.get(csrf.COOKIE, "")
+    session = await services.sessions.resolve(request.cookies.get(COOKIE))
+    if session is None:
+        raise SignInNeeded
     writing = route.method == "POST"
     opened = services.database.transaction() if writing else services.database.reading()
     patient = values.get(route.patient) if route.patient else None
     try:
         async with opened as tx:
-            actor = await _actor(tx, cookie)
-            await gate.require(tx, actor, route.permission, patient=patient)
-            context = _context(services, request, actor, tx, cookie)
+            await gate.require(tx, session.actor, route.permission, patient=patient)
+            context = _context(services, request, session, tx)
             if writing:
-                await _check_write(context, cookie, patient)
+                await _check_write(context, session, patient)
             response = await route.handler(context, **values)
     except LianeError as error:
-        await _journal_refusal(services, route, cookie, patient, error)
+        await _journal_refusal(services, route, session.actor, patient, error)
         raise
     if not writing:
         await _journal_read(services, route, context, patient)
     return response
 
 
-async def _actor(tx: Tx, cookie: str) -> Actor:
-    actor = await sessions.actor_of(tx, cookie) if cookie else None
-    if actor is None:
-        raise SignInNeeded
-    return actor
-
-
 def _context(
-    services: Services, request: Request[Any, Any, Any], actor: Actor, tx: Tx, cookie: str
+    services: Services, request: Request[Any, Any, Any], session: Session, tx: Tx
 ) -> Context:
     theme = request.cookies.get("liane_theme", "auto")
     return Context(
         request=request,
-        actor=actor,
+        actor=session.actor,
         tx=tx,
         t=translator(language_of(request), services.catalogues),
         services=services,
         theme=theme if theme in ("day", "night") else "auto",
-        csrf_token=csrf.token_for(cookie),
+        csrf_token=session.csrf_token,
     )
 
 
-async def _check_write(context: Context, cookie: str, patient: str | None) -> None:
+async def _check_write(context: Context, session: Session, patient: str | None) -> None:
     request = context.request
     csrf.check_origin(request)
     form = await context.form()
-    csrf.check_token(cookie, request.headers.get(csrf.HEADER) or form.get(csrf.FIELD))
+    csrf.check_token(session, request.headers.get(csrf.HEADER) or form.get(csrf.FIELD))
     if patient is None:
         return
     named = request.headers.get(PATIENT_HEADER) or form.get("patient")
@@ -122,32 +119,20 @@ async def _check_write(context: Context, cookie: str, patient: str | None) -> No
 async def _journal_read(
     services: Services, route: Route, context: Context, patient: str | None
 ) -> None:
-    patients = [patient] if patient else context.read_patients
-    await journal.record_reads(
-        services.database,
-        context.actor,
-        route.action,
-        patients=patients,
-        detail={"path": context.request.url.path, **context.journal_detail},
-    )
+    patients: list[str | None] = [patient] if patient else [*context.read_patients]
+    detail = {"path": context.request.url.path, **context.journal_detail}
+    acts = [Act(route.action, patient=one, detail=detail) for one in patients or [None]]
+    await reads_of(services.database).record(context.actor, acts)
 
 
 async def _journal_refusal(
-    services: Services, route: Route, cookie: str, patient: str | None, error: LianeError
+    services: Services, route: Route, actor: Actor, patient: str | None, error: LianeError
 ) -> None:
     if error.http_status not in (403, 409):
         return
-    async with services.database.transaction() as tx:
-        actor = await sessions.actor_of(tx, cookie) if cookie else None
-        if actor is not None:
-            await journal.record(
-                tx,
-                actor,
-                route.action,
-                patient=patient,
-                detail={"path": route.path, "code": error.code},
-                outcome="refused",
-            )
+    detail = {"path": route.path, "code": error.code}
+    act = Act(route.action, patient=patient, detail=detail, outcome="refused")
+    await reads_of(services.database).record(actor, [act])
 
 
 def _to_sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -21,14 +21,14 @@ from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 
-from liane.access import gate, relations, sessions
+from liane.access import gate, relations
 from liane.access.actor import Actor
 from liane.access.permissions import Permission
+from liane.access.sessions import COOKIE
 from liane.base.errors import LianeError
 from liane.store import Tx
 from liane.store.changes import Change, current_position, read_since
 from liane.ui.services import Services
-from liane.web import csrf
 
 log = logging.getLogger("liane.web.live")
 
@@ -184,7 +184,7 @@ def live_handler(services: Services, hub: Hub) -> WebsocketRouteHandler:
 
     @websocket("/live")
     async def live(socket: WebSocket[Any, Any, Any]) -> None:
-        cookie = socket.cookies.get(csrf.COOKIE, "")
+        cookie = socket.cookies.get(COOKIE, "")
         origin = socket.headers.get("Origin", "")
         if origin.partition("://")[2] != socket.headers.get("Host", ""):
             await socket.close(code=4403, reason="origin")
@@ -236,12 +236,12 @@ async def _subscribe(
     services: Services, hub: Hub, tab: Tab, topics: set[str], since: int
 ) -> None:
     """Follow exactly `topics`; say again what happened after `since`, in order and once."""
+    session = await services.sessions.resolve(tab.cookie)
+    if session is None:
+        await tab.socket.close(code=4401, reason="signed out")
+        return
     async with services.database.reading() as tx:
-        actor = await sessions.actor_of(tx, tab.cookie)
-        if actor is None:
-            await tab.socket.close(code=4401, reason="signed out")
-            return
-        allowed = await allowed_topics(tx, actor, topics)
+        allowed = await allowed_topics(tx, session.actor, topics)
         hub.leave(tab)
         hub.follow(tab, allowed)
         upto = tab.position = hub.position
@@ -270,12 +270,14 @@ async def _recheck(services: Services, hub: Hub, tab: Tab) -> None:
     while True:
         await asyncio.sleep(RECHECK_SECONDS)
         try:
-            async with services.database.reading() as tx:
-                actor = await sessions.actor_of(tx, tab.cookie)
-                allowed = await allowed_topics(tx, actor, tab.topics) if actor else set()
+            session = await services.sessions.resolve(tab.cookie)
+            allowed: set[str] = set()
+            if session is not None:
+                async with services.database.reading() as tx:
+                    allowed = await allowed_topics(tx, session.actor, tab.topics)
         except LianeError:
             continue
-        if actor is None:
+        if session is None:
             hub.leave(tab)
             await tab.socket.close(code=4401, reason="signed out")
             return

@@ -176,6 +176,4 @@ async def _file_one(
     tx: Tx, actor: Actor, patient_id: str, resource: Resource, reason: str
 ) -> Version:
     rules.place_in_record(resource, patient_id)
-    return (
-        await door.apply(tx, actor, [Write(resource, id=resource["id"])], reason=reason)
-    )[0]
+    return (await door.apply(tx, actor, [Write(resource, id=resource["id"])], reason=reason))[0]
