@@ -1,0 +1,241 @@
+"""Which parts make this installation, and how are they put together in each process?
+
+The one place that knows every room, gateway, panel and projection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from litestar import Litestar
+
+from liane.access import sealing
+from liane.access.sessions import Limits, Sessions
+from liane.base.i18n import load_catalogues
+from liane.gateways.cda import render as cda_render
+from liane.gateways.dicom import service as dicom_service
+from liane.gateways.dicomweb import dicomweb_router
+from liane.gateways.fhir import fhir_router
+from liane.gateways.hl7v2 import pages as hl7v2_pages
+from liane.gateways.hl7v2 import service as hl7v2_service
+from liane.identity import IdentitySettings
+from liane.installation import Dsns, data_home, database_running, secret
+from liane.rooms import imaging, patients, record
+from liane.rooms.imaging import pages as imaging_pages
+from liane.rooms.patients import pages as patients_pages
+from liane.rooms.record import pages as record_pages
+from liane.settings import Settings
+from liane.store import Database, jobs, sequencer
+from liane.store.blobs import Blobs
+from liane.ui.routing import Routes
+from liane.ui.services import Services
+from liane.ui.templating import Templates
+from liane.web.application import create_app
+from liane.web.doors import platform_doors
+
+log = logging.getLogger("liane")
+
+PACKAGES = (
+    "liane.ui",
+    "liane.rooms.patients",
+    "liane.rooms.record",
+    "liane.rooms.imaging",
+    "liane.gateways.hl7v2",
+)
+"""Packages with words (`messages/`) and templates."""
+
+ROUTES: tuple[Routes, ...] = (
+    patients_pages.routes,
+    record_pages.routes,
+    imaging_pages.routes,
+    hl7v2_pages.routes,
+)
+
+PROJECTIONS = (patients.project, record.project, imaging.project)
+"""Lean tables kept by the rooms inside the transaction of every write."""
+
+Stop = asyncio.Event
+
+
+def identity_settings(settings: Settings, dsns: Dsns) -> IdentitySettings:
+    """What the identity application must know of this installation."""
+    return IdentitySettings(
+        dsn=dsns.identity,
+        secret_key=secret(settings, "identity"),
+        issuer_base=settings.base_url,
+        rsa_key_path=data_home(settings) / "secrets" / "oidc.pem",
+        session_hours=int(settings.session_absolute_hours),
+    )
+
+
+async def open_services(settings: Settings, dsns: Dsns) -> Services:
+    """The parts of one process, connected."""
+    database = await Database.open(
+        dsns.app,
+        tenant=settings.tenant,
+        max_size=settings.database_pool,
+        projections=PROJECTIONS,
+    )
+    home = data_home(settings)
+    return Services(
+        database=database,
+        blobs=Blobs(home / "blobs"),
+        home=home,
+        sessions=Sessions(
+            database,
+            Limits(
+                idle=timedelta(hours=settings.session_idle_hours),
+                absolute=timedelta(hours=settings.session_absolute_hours),
+            ),
+        ),
+        catalogues=load_catalogues(PACKAGES),
+        templates=Templates(PACKAGES),
+        panels=(imaging.PANEL,),
+        render_cda=cda_render.to_html,
+        tile_facts=record.tile_facts,
+        base_url=settings.base_url,
+        ae_title=settings.dicom_ae_title,
+    )
+
+
+@asynccontextmanager
+async def services_open(settings: Settings, dsns: Dsns) -> AsyncIterator[Services]:
+    """The services of one process, closed at the end."""
+    services = await open_services(settings, dsns)
+    try:
+        yield services
+    finally:
+        await services.database.close()
+
+
+def web_application(settings: Settings, dsns: Dsns, services: Services) -> Litestar:
+    """The web server's application."""
+    stop = asyncio.Event()
+
+    async def sequence() -> None:
+        await sequencer.run(services.database, stop)
+
+    async def seal() -> None:
+        await sealing.run(services.database, services.home, stop)
+
+    return create_app(
+        services,
+        ROUTES,
+        doors=[
+            fhir_router(services),
+            dicomweb_router(services),
+            *platform_doors(settings, services, identity_settings(settings, dsns)),
+        ],
+        tasks=[sequence, seal],
+    )
+
+
+def run_web(settings: Settings) -> int:
+    """`liane serve`: until told to stop."""
+    _prepare_logging(settings)
+    with database_running(settings) as dsns:
+
+        async def serve() -> None:
+            async with services_open(settings, dsns) as services:
+                config = uvicorn.Config(
+                    web_application(settings, dsns, services),
+                    host=settings.http_host,
+                    port=settings.http_port,
+                    loop="uvloop",
+                    http="httptools",
+                    ws="websockets-sansio",
+                    lifespan="on",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=3,
+                    timeout_keep_alive=30,
+                    ws_max_size=64 * 1024,
+                )
+                await uvicorn.Server(config).serve()
+
+        uvloop.run(serve())
+    return 0
+
+
+def run_gateway(settings: Settings) -> int:
+    """`liane gateway`: the sockets of machines, until told to stop."""
+    _limit_memory(settings.gateway_memory_mib)
+
+    async def serve(services: Services, stop: Stop) -> None:
+        await asyncio.gather(
+            hl7v2_service.serve(
+                services,
+                settings.mllp_host,
+                settings.mllp_port,
+                stop,
+                tls_certificate=_path(settings.mllp_tls_certificate),
+                tls_authority=_path(settings.mllp_tls_authority),
+            ),
+            dicom_service.serve(
+                services,
+                settings.dicom_host,
+                settings.dicom_port,
+                settings.dicom_ae_title,
+                stop,
+            ),
+        )
+
+    return _run_until_stopped(settings, serve)
+
+
+def run_worker(settings: Settings) -> int:
+    """`liane worker`: sequencer, sealer and jobs, until told to stop."""
+
+    async def work(services: Services, stop: Stop) -> None:
+        await asyncio.gather(
+            sequencer.run(services.database, stop),
+            sealing.run(services.database, services.home, stop),
+            jobs.run(services.database, {}, stop),
+        )
+
+    return _run_until_stopped(settings, work)
+
+
+def _run_until_stopped(
+    settings: Settings, work: Callable[[Services, Stop], Awaitable[None]]
+) -> int:
+    _prepare_logging(settings)
+    with database_running(settings) as dsns:
+
+        async def run() -> None:
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            async with services_open(settings, dsns) as services:
+                await work(services, stop)
+
+        uvloop.run(run())
+    return 0
+
+
+def _limit_memory(mebibytes: int) -> None:
+    if mebibytes:
+        limit = mebibytes * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _prepare_logging(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
