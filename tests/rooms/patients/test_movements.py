@@ -140,7 +140,9 @@ def test_leave_and_return() -> None:
     back = fact("A22", 14, key="3", place=WARD_A)
     assert every_order([admitted, leave]).status == "onleave"
     assert every_order([admitted, leave, back]).status == "in-progress"
-    assert every_order([admitted, leave, back, fact("A53", 14, key="3", said=15)]).status == "onleave"
+    assert (
+        every_order([admitted, leave, back, fact("A53", 14, key="3", said=15)]).status == "onleave"
+    )
     assert every_order([admitted, leave, fact("A52", 10, key="2", said=11)]).status == "in-progress"
 
 
@@ -156,7 +158,11 @@ def test_class_and_attending_follow_the_last_movement_that_says_them() -> None:
     assert (stay.encounter_class, stay.attending) == ("IMP", second)
     taken_back = fact("A55", 11, key="3", said=12, action="CANCEL")
     stay = history(
-        [fact("A04", 8, key="1", attending=first), fact("A54", 11, key="3", attending=second), taken_back]
+        [
+            fact("A04", 8, key="1", attending=first),
+            fact("A54", 11, key="3", attending=second),
+            taken_back,
+        ]
     )
     assert stay.attending == first
 
@@ -185,7 +191,11 @@ def test_a_cancel_alone_waits_for_its_movement() -> None:
 
 def test_a_movement_after_the_discharge_is_told_and_not_drawn() -> None:
     stay = every_order(
-        [fact("A01", 8, key="1", place=WARD_A), fact("A03", 9, key="2"), fact("A02", 12, key="3", place=WARD_B)]
+        [
+            fact("A01", 8, key="1", place=WARD_A),
+            fact("A03", 9, key="2"),
+            fact("A02", 12, key="3", place=WARD_B),
+        ]
     )
     assert stay.anomalies == ("movement-after-discharge",)
     assert places(stay) == [("bed-1", 8, 9)]
@@ -219,7 +229,9 @@ def received(draw) -> Fact:
 
 @given(st.lists(received(), max_size=9), st.randoms())
 @settings(max_examples=400, deadline=None)
-def test_any_order_and_any_repetition_give_the_same_stay(facts: list[Fact], chance: random.Random) -> None:
+def test_any_order_and_any_repetition_give_the_same_stay(
+    facts: list[Fact], chance: random.Random
+) -> None:
     told = history(facts)
     shuffled = facts + chance.sample(facts, k=len(facts) // 2)
     chance.shuffle(shuffled)

@@ -2,7 +2,7 @@
 -- Everything here can be recomputed from resources, except the movement facts, the state of beds,
 -- the discrepancies and the snapshots of merges.
 create schema if not exists patients;
-create extension if not exists pg_trgm with schema public;
+create extension if not exists pg_trgm;
 
 create table patients.index (
   tenant       smallint    not null,
@@ -186,21 +186,64 @@ begin
   end loop;
 end $$;
 
--- Lock the numbers, then find whom they name (a fresh snapshot after the wait).
+-- Whoever files something for a patient holds a shared lock on the patient until the end of the
+-- transaction; a merge takes it alone. So nothing is ever filed for an identity being retired.
+create function patients.lock_shared(ids text[]) returns void
+language plpgsql volatile as $$
+declare one text;
+begin
+  for one in select distinct i from unnest(ids) i order by i loop
+    perform pg_advisory_xact_lock_shared(
+      hashtextextended(current_setting('liane.tenant') || 'patient|' || one, 31));
+  end loop;
+end $$;
+
+create function patients.lock_alone(ids text[]) returns void
+language plpgsql volatile as $$
+declare one text;
+begin
+  for one in select distinct i from unnest(ids) i order by i loop
+    perform pg_advisory_xact_lock(
+      hashtextextended(current_setting('liane.tenant') || 'patient|' || one, 31));
+  end loop;
+end $$;
+
+-- Whom numbers name, each with its survivor when merged.
+create function patients.numbered(systems text[], vals text[])
+returns table (rank bigint, system text, value text, patient text, type text, use text, ins text,
+               source text, status text, traits_at timestamptz, heard jsonb, retired_into text)
+language sql volatile as $$
+  select n.rank, i.system, i.value, i.patient, i.type, i.use, x.ins,
+         x.source, x.status, x.traits_at, x.heard, x.retired_into
+  from unnest(systems, vals) with ordinality as n(s, v, rank)
+  join patients.identifier i
+    on i.tenant = current_setting('liane.tenant')::smallint and i.system = n.s and i.value = n.v
+  join patients.index x on x.tenant = i.tenant and x.patient = i.patient
+  order by n.rank
+$$;
+
+-- Find, hold the patients found, and look again: a merge may have ended while we waited.
+create function patients.find_and_hold(systems text[], vals text[])
+returns setof record
+language plpgsql volatile as $$
+declare found_ids text[];
+begin
+  select array_agg(coalesce(retired_into, patient)) into found_ids
+    from patients.numbered(systems, vals);
+  perform patients.lock_shared(coalesce(found_ids, '{}'));
+  return query select * from patients.numbered(systems, vals);
+end $$;
+
+-- The same for a message that may create or change the identity: its numbers are locked first.
 create function patients.lock_and_find(systems text[], vals text[])
-returns table (system text, value text, patient text, type text, use text, source text,
-               traits_at timestamptz, heard jsonb, retired_into text)
+returns setof record
 language plpgsql volatile as $$
 begin
   perform patients.lock_numbers(
     array(select s || '|' || v from unnest(systems, vals) as n(s, v)));
-  return query
-    select i.system, i.value, i.patient, i.type, i.use, x.source, x.traits_at, x.heard,
-           x.retired_into
-    from unnest(systems, vals) as n(s, v)
-    join patients.identifier i
-      on i.tenant = current_setting('liane.tenant')::smallint and i.system = n.s and i.value = n.v
-    join patients.index x on x.tenant = i.tenant and x.patient = i.patient;
+  return query select * from patients.find_and_hold(systems, vals) as f(
+    rank bigint, system text, value text, patient text, type text, use text, ins text,
+    source text, status text, traits_at timestamptz, heard jsonb, retired_into text);
 end $$;
 
 -- Lock a stay by its venue number, keep the movement, and give back everything known of the stay.

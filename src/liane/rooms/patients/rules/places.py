@@ -91,3 +91,77 @@ def _location(id_: str, kind: str, name: str, unit: str, inside: str | None) -> 
     if inside:
         location["partOf"] = {"reference": f"Location/{inside}"}
     return location
+
+
+BED_STATUS = "http://terminology.hl7.org/CodeSystem/v2-0116"
+_DIGITS = re.compile(r"\d+")
+
+
+def is_unit(resource: Resource) -> bool:
+    """Whether an Organization is a care unit (UF)."""
+    codes = [c for t in resource.get("type") or [] for c in t.get("coding") or []]
+    return resource["resourceType"] == "Organization" and any(
+        c.get("system") == UNIT_TYPE or c.get("code") == "UF" for c in codes
+    )
+
+
+def is_bed(resource: Resource) -> bool:
+    """Whether a Location is a bed."""
+    codings = (resource.get("physicalType") or {}).get("coding") or []
+    return resource["resourceType"] == "Location" and any(c.get("code") == "bd" for c in codings)
+
+
+def parent_of(location: Resource) -> str:
+    """The id of the Location that holds this one, or ""."""
+    return _id_in(location.get("partOf"))
+
+
+def unit_row(organization: Resource) -> dict[str, Any]:
+    """The row of `patients.unit`."""
+    return {
+        "unit": organization["id"],
+        "name": organization.get("name", organization["id"]),
+        "establishment": _id_in(organization.get("partOf")),
+        "learnt": any(e.get("url") == LEARNT for e in organization.get("extension") or []),
+        "active": organization.get("active", True),
+    }
+
+
+def bed_row(bed: Resource, around: dict[str, Resource]) -> dict[str, Any]:
+    """The row of `patients.bed`; unit and ward are found by walking outwards."""
+    ward, room, unit = "", "", _id_in(bed.get("managingOrganization"))
+    here: Resource | None = bed
+    for _ in range(4):
+        here = around.get(parent_of(here)) if here else None
+        if here is None:
+            break
+        kind = _kind(here)
+        room = here["id"] if kind == "ro" else room
+        ward = here["id"] if kind in {"wa", "si", "bu"} else ward
+        unit = unit or _id_in(here.get("managingOrganization"))
+    label = str(bed.get("name") or bed["id"])
+    state = (bed.get("operationalStatus") or {}).get("code", "U")
+    digits = [int(part) for part in _DIGITS.findall(label)[:2]]
+    return {
+        "location": bed["id"],
+        "unit": unit,
+        "ward": ward,
+        "room": room,
+        "label": label,
+        "rank": (digits[0] % 100_000) * 100 + (digits[1] % 100 if len(digits) > 1 else 0)
+        if digits
+        else 0,
+        "state": "U" if state == "O" or state not in {"U", "K", "H", "C", "I"} else state,
+        "active": bed.get("status", "active") == "active",
+        "note": "?" if "operationalStatus" not in bed else str(bed.get("description", "")),
+    }
+
+
+def _kind(location: Resource) -> str:
+    codings = (location.get("physicalType") or {}).get("coding") or []
+    return str(codings[0].get("code", "")) if codings else ""
+
+
+def _id_in(reference: Any) -> str:
+    text = str((reference or {}).get("reference", ""))
+    return text.rpartition("/")[2]

@@ -1,0 +1,1 @@
+"""What may be changed about identities, stays and beds? Every write of the room is here."""

@@ -1,0 +1,284 @@
+"""How does an identity enter the house, and how is it corrected?
+
+A message names its person by numbers. Known numbers lead to the known identity, which is then
+reconciled with what the message says; unknown ones make a new identity. Numbers are locked for
+the length of the transaction, so that two messages at once never make two of one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from liane.access import gate, writes
+from liane.access.actor import Actor
+from liane.access.permissions import Permission
+from liane.base.errors import Conflict, Invalid
+from liane.base.ids import new_id
+from liane.fhir import json
+from liane.rooms.patients.rules import identity, indexing
+from liane.rooms.patients.rules.values import Identifier, Registered
+from liane.store import Tx
+from liane.store.resources import Write, read
+from liane.store.sql import queries
+
+Q = queries("liane.rooms.patients", "identity.sql")
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a source says of a person, and when it said so."""
+
+    patient: Resource
+    source: str
+    at: datetime
+    provisional: bool
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The identity that a message's numbers lead to."""
+
+    patient: str
+    status: str
+    source: str
+    traits_at: datetime
+    heard: str
+
+
+async def find_patient(tx: Tx, identifiers: Sequence[Identifier]) -> str | None:
+    """The patient that exact numbers name, the survivor when merged; None when unknown.
+
+    A local number (IPP) goes before the INS. Raises `Conflict` when the INS given belongs to
+    somebody else than the IPP does, both having one: filing would risk the wrong patient.
+    """
+    numbers = [i for i in identifiers if i.value and indexing.names_person(i.system, i.type)]
+    if not numbers:
+        return None
+    rows = await tx.fetch(Q["find"], [n.system for n in numbers], [n.value for n in numbers])
+    local = [row for row in rows if row["system"] not in identity.INS_SYSTEMS]
+    national = [row for row in rows if row["system"] in identity.INS_SYSTEMS]
+    current = {row["patient"] for row in national if row["use"] not in {"old", "temp"}}
+    if not local:
+        return current.pop() if len(current) == 1 else None
+    found = str(local[0]["patient"])
+    held = str(local[0]["ins"])
+    if current and found not in current and held:
+        raise _numbers_disagree()
+    return found
+
+
+async def register_identity(
+    tx: Tx,
+    actor: Actor,
+    patient: Resource,
+    *,
+    source: str,
+    at: datetime,
+    provisional: bool = False,
+) -> Registered:
+    """Create the identity that `patient` (a FHIR Patient without id) describes, or update it.
+
+    `source` names the sending system, `at` when it spoke. A validated identity is never changed
+    by a less trusted source: the difference is kept for the identity staff. `provisional` makes
+    a new identity *provisoire*, whatever the message says.
+    """
+    await gate.require(tx, actor, Permission.IDENTITY_WRITE)
+    numbers = indexing.numbers_of(patient)
+    if not numbers:
+        raise Invalid(
+            "patients.no-number",
+            "Le message ne porte aucun numéro qui désigne un patient.",
+            "The message carries no number that names a patient.",
+            "Renseignez l'IPP ou l'INS du patient (PID-3).",
+            "Give the patient's local number or INS (PID-3).",
+        )
+    rows = await tx.fetch(
+        Q["lock_and_find"], [n["system"] for n in numbers], [n["value"] for n in numbers]
+    )
+    said = _Said(patient, source, at, provisional, indexing.digest_of(patient))
+    known = _chosen(rows, numbers, source)
+    if known is None:
+        return await _attached_or_created(tx, actor, said, rows)
+    if known.heard == said.digest:
+        return Registered(known.patient, created=False, status=known.status)
+    return await _updated(tx, actor, known, said)
+
+
+def _chosen(rows: list[Any], numbers: list[dict[str, str]], source: str) -> _Known | None:
+    """The identity of the first local number that is known, in the sender's own order."""
+    for number in numbers:
+        if number["system"] in identity.INS_SYSTEMS:
+            continue
+        for row in rows:
+            if (row["system"], row["value"]) == (number["system"], number["value"]):
+                return _known(row, source)
+    return None
+
+
+def _known(row: Any, source: str) -> _Known:
+    heard = json.loads(row["heard"]) if isinstance(row["heard"], str) else row["heard"]
+    survivor = row["retired_into"]
+    return _Known(
+        survivor or row["patient"],
+        row["status"],
+        row["source"],
+        row["traits_at"],
+        "" if survivor else str(heard.get(source, "")),
+    )
+
+
+async def _attached_or_created(tx: Tx, actor: Actor, said: _Said, rows: list[Any]) -> Registered:
+    """The INS alone joins two establishments' identities only when no strict trait differs."""
+    holders = {
+        row["retired_into"] or row["patient"]: row
+        for row in rows
+        if row["use"] not in {"old", "temp"}
+    }
+    if len(holders) == 1 and not said.provisional:
+        [(holder, row)] = holders.items()
+        if await _same_traits(tx, holder, said.patient):
+            known = _Known(holder, row["status"], row["source"], row["traits_at"], "")
+            return await _updated(tx, actor, known, said)
+    patient = _ins_as_mention(said.patient) if holders else said.patient
+    reconciled = identity.reconcile(None, patient, provisional=said.provisional)
+    body = {**reconciled.patient, "resourceType": "Patient", "id": new_id(), "active": True}
+    await writes.apply(
+        tx, actor, [Write(body, id=body["id"], must_be_new=True)], reason="identity received"
+    )
+    await index(tx, [body], source=said.source, at=said.at, digest=said.digest)
+    warnings = (*(("ins-of-another",) if holders else ()), *reconciled.warnings)
+    return Registered(body["id"], created=True, status=reconciled.status, warnings=warnings)
+
+
+async def _same_traits(tx: Tx, holder: str, patient: Resource) -> bool:
+    version = await read(tx, "Patient", holder)
+    theirs = identity.traits_of(patient)
+    if version is None or version.deleted or not (theirs.birth_name and theirs.birth_date):
+        return False
+    return not identity.differing(identity.traits_of(json.loads(version.body)), theirs)
+
+
+async def _updated(tx: Tx, actor: Actor, known: _Known, said: _Said) -> Registered:
+    version = await read(tx, "Patient", known.patient)
+    if version is None or version.deleted:
+        raise _gone()
+    body: Resource = json.loads(version.body)
+    same_source, older = said.source == known.source, said.at < known.traits_at
+    after = identity.reconcile(body, said.patient, same_source=same_source, older=older)
+    if not (same_source and older):
+        await _keep_discrepancies(tx, known.patient, after, said)
+    accepted = None if after.discrepancies else said.at
+    if after.patient == body:
+        heard = json.dumps({said.source: said.digest})
+        await tx.execute(Q["heard"], tx.tenant, known.patient, heard, accepted or known.traits_at)
+    else:
+        await writes.apply(
+            tx, actor, [Write(after.patient, id=known.patient)], reason="identity received"
+        )
+        await index(
+            tx,
+            [after.patient],
+            source=said.source if after.changed_traits or not known.source else "",
+            at=accepted,
+            digest=said.digest,
+            heard_from=said.source,
+        )
+    return Registered(known.patient, created=False, status=after.status, warnings=after.warnings)
+
+
+async def _keep_discrepancies(
+    tx: Tx, patient: str, after: identity.Reconciled, said: _Said
+) -> None:
+    for gap in after.discrepancies:
+        row = (new_id(), patient, gap.trait, gap.kept, gap.proposed, said.source, said.at)
+        await tx.execute(Q["keep_discrepancy"], tx.tenant, *row)
+
+
+def _gone() -> Conflict:
+    return Conflict(
+        "patients.gone",
+        "Cette identité a été supprimée du dossier.",
+        "This identity has been deleted from the record.",
+        "Demandez à la cellule d'identitovigilance.",
+        "Ask the identity staff.",
+    )
+
+
+async def index(
+    tx: Tx,
+    patients: Sequence[Resource],
+    *,
+    source: str = "",
+    at: datetime | None = None,
+    digest: str = "",
+    heard_from: str = "",
+) -> None:
+    """Keep search and numbers in step with these Patient resources."""
+    rows = []
+    for patient in patients:
+        row = indexing.index_row(patient)
+        row["source"] = source
+        row["traits_at"] = at.isoformat() if at else None
+        row["heard"] = {heard_from or source: digest} if digest else {}
+        rows.append(row)
+    await tx.execute(Q["index_patients"], tx.tenant, json.dumps(rows))
+
+
+async def change_identifier(
+    tx: Tx, actor: Actor, patient_id: str, old: Identifier, new: Identifier
+) -> None:
+    """Replace a number of a patient (A47). The former one stays readable, marked as old.
+
+    Raises `Conflict` when the new number already names somebody else: that is a merge.
+    """
+    await gate.require(tx, actor, Permission.IDENTITY_WRITE)
+    rows = await tx.fetch(Q["lock_and_find"], [old.system, new.system], [old.value, new.value])
+    holders = {
+        r["retired_into"] or r["patient"]
+        for r in rows
+        if (r["system"], r["value"]) == (new.system, new.value)
+    }
+    if holders - {patient_id}:
+        raise _numbers_disagree()
+    version = await read(tx, "Patient", patient_id)
+    if version is None or version.deleted:
+        raise _numbers_disagree()
+    body: Resource = json.loads(version.body)
+    body["identifier"] = _replaced(body.get("identifier") or [], old, new)
+    await writes.apply(tx, actor, [Write(body, id=patient_id)], reason="number changed")
+    await index(tx, [body])
+
+
+def _replaced(numbers: list[Resource], old: Identifier, new: Identifier) -> list[Resource]:
+    kept = [n for n in numbers if (n.get("system"), n.get("value")) != (new.system, new.value)]
+    former = (old.system, old.value)
+    marked = [{**n, "use": "old"} if (n.get("system"), n["value"]) == former else n for n in kept]
+    fresh: Resource = {"use": "usual", "system": new.system, "value": new.value}
+    fresh["type"] = {"coding": [{"code": new.type}]}
+    return [fresh, *marked]
+
+
+def _ins_as_mention(patient: Resource) -> Resource:
+    """An INS held by somebody else is not given to a second person."""
+    return {
+        **patient,
+        "identifier": [
+            {**i, "use": "temp"} if i.get("system") in identity.INS_SYSTEMS else i
+            for i in patient["identifier"]
+        ],
+    }
+
+
+def _numbers_disagree() -> Conflict:
+    return Conflict(
+        "patients.numbers-disagree",
+        "Les numéros du message désignent deux personnes différentes.",
+        "The numbers of the message name two different people.",
+        "Faites vérifier l'identité par la cellule d'identitovigilance, puis rejouez le message.",
+        "Have the identity staff check it, then replay the message.",
+    )

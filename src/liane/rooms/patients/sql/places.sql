@@ -1,0 +1,47 @@
+-- name: lock_place
+-- Two messages that name a new bed at once learn it once.
+select patients.lock_numbers(array['place|' || $1])
+
+-- name: beds_of_locations
+-- Beds as Location resources describe them; the unit of a bed is that of the ward it stands in.
+with said as (
+  select * from jsonb_to_recordset($2::jsonb) as r(
+    location text, unit text, ward text, room text, label text, rank integer, state text,
+    active boolean, note text)
+)
+insert into patients.bed as b
+  (tenant, location, unit, ward, room, label, rank, state, since, note, active)
+select $1, location, unit, ward, room, label, rank, coalesce(state, 'U'), $3, coalesce(note, ''),
+       active
+from said
+on conflict (tenant, location) do update set
+  unit = excluded.unit, ward = excluded.ward, room = excluded.room, label = excluded.label,
+  rank = excluded.rank, active = excluded.active,
+  state = case when b.state <> excluded.state and excluded.note <> '?' then excluded.state
+               else b.state end,
+  note = case when excluded.note = '?' then b.note else excluded.note end,
+  since = case when b.state <> excluded.state and excluded.note <> '?' then excluded.since
+               else b.since end
+
+-- name: units
+-- Care units by name.
+with said as (
+  select * from jsonb_to_recordset($2::jsonb) as r(
+    unit text, name text, establishment text, learnt boolean, active boolean)
+)
+insert into patients.unit as u (tenant, unit, name, establishment, learnt, active)
+select $1, unit, name, establishment, learnt, active from said
+on conflict (tenant, unit) do update set
+  name = excluded.name, establishment = excluded.establishment, learnt = excluded.learnt,
+  active = excluded.active
+
+-- name: bed_by_label
+-- A bed of a unit by what people call it, when its id does not follow from its codes.
+select location, ward, room from patients.bed
+where tenant = $1 and unit = $2 and (label = $3 or label = $4) and active
+
+-- name: set_bed_state
+-- A person says what state an empty bed is in.
+update patients.bed set state = $3, since = $4, note = $5
+where tenant = $1 and location = $2
+returning unit, label
