@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from liane.base.errors import Conflict, Invalid, NotFound
-from liane.fhir import json as fhir_json
 from liane.store import Database
 from liane.store.resources import (
     HistoryCursor,
@@ -24,13 +23,20 @@ from liane.store.resources import (
 
 
 def weight(value: str, patient: str = "p1", id_: str = "w1") -> dict[str, object]:
-    return fhir_json.loads(
-        '{"resourceType":"Observation","id":"%s","status":"final",'
-        '"code":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]},'
-        '"subject":{"reference":"Patient/%s"},"effectiveDateTime":"2026-03-01T08:00:00Z",'
-        '"valueQuantity":{"value":%s,"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"}}'
-        % (id_, patient, value)
-    )
+    return {
+        "resourceType": "Observation",
+        "id": id_,
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "subject": {"reference": f"Patient/{patient}"},
+        "effectiveDateTime": "2026-03-01T08:00:00Z",
+        "valueQuantity": {
+            "value": Decimal(value),
+            "unit": "kg",
+            "system": "http://unitsofmeasure.org",
+            "code": "kg",
+        },
+    }
 
 
 async def test_72_50_stays_72_50_through_create_read_update_and_history(database: Database) -> None:
@@ -112,7 +118,7 @@ async def test_a_stale_writer_is_refused(database: Database) -> None:
 
 
 async def test_what_fails_leaves_nothing_behind(database: Database) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid):  # noqa: PT012 - the transaction is what is tested
         async with database.transaction() as tx:
             await put(tx, weight("70"))
             await put(tx, {"resourceType": "NoSuchType", "id": "x"})

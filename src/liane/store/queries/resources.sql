@@ -49,7 +49,8 @@ with stored as (
 ), batch as (
   select nextval('record.batch') as batch
 ), announced as (
-  insert into record.unannounced (batch, size) select batch, cardinality($3::bigint[]) from batch
+  insert into record.unannounced (tenant, batch, size)
+  select $1::smallint, batch, cardinality($3::bigint[]) from batch
 )
 insert into record.change
   (batch, n, tenant, type, id, version, deleted, patient, at, written_at, facts)
@@ -140,8 +141,8 @@ with past as (
 ), batch as (
   select nextval('record.batch') as batch
 ), announced as (
-  insert into record.unannounced (batch, size)
-  select batch, cardinality($3::bigint[]) + cardinality($31::bigint[]) from batch
+  insert into record.unannounced (tenant, batch, size)
+  select $1::smallint, batch, cardinality($3::bigint[]) + cardinality($31::bigint[]) from batch
 )
 insert into record.change
   (batch, n, tenant, type, id, version, deleted, patient, at, written_at, facts)
