@@ -14,10 +14,9 @@ CORRECTIONS = (
     "types SubscriptionStatus and MetadataResource are not R4 resource types: removed",
     "Meta: project, author, onBehalfOf, account, accounts, compartment: removed",
     "AuditEvent.source.observer and others: target types that are not R4: removed",
-    "search DetectedIssue-status, DeviceDefinition-classification, "
-    "ServiceRequest-order-detail: removed",
-    "DocumentReference-relationship: its two component definitions stand in each other's place "
-    "in R4 itself: exchanged",
+    "search DetectedIssue-status, DeviceDefinition-classification: removed",
+    "search ServiceRequest-order-detail: removed",
+    "DocumentReference-relationship: R4 itself confuses its two components: exchanged",
 )
 
 _ABSTRACT = {"Resource", "DomainResource", "MetadataResource", "SubscriptionStatus"}

@@ -30,7 +30,7 @@ def fold(text: str) -> str:
     lower = text.lower()
     if not lower.isascii():
         spread = unicodedata.normalize("NFKD", visible(lower).translate(_LIGATURES))
-        lower = "".join(c for c in spread if not unicodedata.combining(c))
+        lower = "".join(c for c in spread if not unicodedata.combining(c)).lower()
     return _NOT_WORD.sub(" ", lower).strip()
 
 
@@ -73,7 +73,7 @@ _SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"ai|ei|ay|ey|er$|ez$|et$|é|è|ê", "e"),
         (r"y", "i"),
         (r"[dtspxlr]+$(?<=[dtspx])", ""),
-        (r"es$|(?<=.)e", ""),
+        (r"(?<=..)es?(?=[^aeiou]|$)", ""),
         (r"(.)\1+", r"\1"),
     )
 )

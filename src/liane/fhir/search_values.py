@@ -20,7 +20,8 @@ from liane.fhir.references import Reference, parse
 Json = dict[str, Any]
 Names = tuple[str, ...]
 _CURRENCY = "urn:iso:std:iso:4217"
-_LARGEST_EXPONENT = 30
+# Beyond this power of ten a number is kept in the body but cannot be searched.
+_LARGEST_EXPONENT = 100
 
 
 class Token(NamedTuple):
@@ -305,16 +306,17 @@ def _decimal(value: Decimal | int | None) -> Decimal | None:
     if value is None:
         return None
     number_ = Decimal(value)
-    if abs(number_.adjusted()) > _LARGEST_EXPONENT and number_ != 0:
-        raise ValueError("a number beyond 30 digits")
+    if number_ and abs(number_.adjusted()) > _LARGEST_EXPONENT:
+        return None
     return number_
 
 
 def number(o: Extracted, names: Names, value: Decimal | int) -> None:
     """An integer or decimal."""
     amount = _decimal(value)
-    for name in names:
-        o.numbers.append(Amount(name, amount, amount, amount))
+    if amount is not None:
+        for name in names:
+            o.numbers.append(Amount(name, amount, amount, amount))
 
 
 def quantity(o: Extracted, names: Names, value: Json) -> None:

@@ -1,4 +1,8 @@
-"""Is this resource what R4 says it must be, and if not, where and why?"""
+"""Is this resource what R4 says it must be, and if not, where and why?
+
+Two passes: `fhirkit` checks structure, cardinality and primitives; `bindings` and `invariants`
+check what it does not: required codes, ids, targets of references, chosen rules.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,33 @@ from typing import Any
 
 import fhirkit
 
-from liane.base.errors import Issue
+from liane.base.errors import Invalid, Issue
+from liane.fhir import bindings
 from liane.fhir.json import dump_bytes
 
-__all__ = ["Issue", "validate"]
+__all__ = ["Issue", "check", "validate"]
+
+# What fhirkit says, in French and as an OperationOutcome code. First match wins.
+_SENTENCES: tuple[tuple[str, str, str], ...] = (
+    ("required element missing", "required", "élément obligatoire absent"),
+    ("unknown element", "structure", "élément inconnu"),
+    ("only one type may be given", "structure", "une seule forme de valeur est permise"),
+    ("expected an array", "structure", "une liste est attendue"),
+    ("expected a single value", "structure", "une seule valeur est attendue"),
+    ("expected a string", "structure", "un texte est attendu"),
+    ("expected a number", "structure", "un nombre est attendu"),
+    ("expected a whole number", "structure", "un nombre entier est attendu"),
+    ("expected true or false", "structure", "vrai ou faux est attendu"),
+    ("expected an object", "structure", "un objet est attendu"),
+    ("an empty array", "structure", "une liste vide n’est pas permise"),
+    ("an empty string", "value", "un texte vide n’est pas permis"),
+    ("null", "structure", "la valeur nulle n’est pas permise ici"),
+    ("is not a FHIR R4 resource type", "structure", "type de ressource inconnu"),
+    ("needs a resourceType", "structure", "le type de la ressource (resourceType) manque"),
+    ("needs at least", "required", "trop peu de valeurs"),
+    ("line up", "structure", "les deux listes doivent se correspondre"),
+    ("is not a", "value", "valeur non valide"),
+)
 
 
 def validate(resource: dict[str, Any]) -> list[Issue]:
@@ -17,8 +44,33 @@ def validate(resource: dict[str, Any]) -> list[Issue]:
     try:
         found = fhirkit.validate(dump_bytes(resource))
     except (fhirkit.ParseError, fhirkit.ValidationError) as problem:
-        return [Issue("error", "structure", "", str(problem), str(problem))]
-    return [
-        Issue(issue.severity, "structure", issue.path, issue.message, issue.message)
-        for issue in found
-    ]
+        return [_issue("error", "", str(problem))]
+    issues = [_issue(issue.severity, issue.path, issue.message) for issue in found]
+    if any(issue.severity == "error" for issue in issues):
+        # The second pass may rely on the shapes that the first one has checked.
+        return issues
+    return issues + bindings.check(resource)
+
+
+def check(resource: dict[str, Any]) -> None:
+    """Raise `Invalid`, carrying every issue, unless `resource` has no error."""
+    issues = validate(resource)
+    errors = [issue for issue in issues if issue.severity in ("error", "fatal")]
+    if errors:
+        first = errors[0]
+        raise Invalid(
+            "resource-invalid",
+            f"Ressource refusée : {first.path} : {first.fr}",
+            f"Resource refused: {first.path}: {first.en}",
+            "Corriger les points cités et envoyer de nouveau.",
+            "Correct the points listed and send again.",
+            issues=tuple(issues),
+        )
+
+
+def _issue(severity: str, path: str, message: str) -> Issue:
+    known = ((code, french) for sign, code, french in _SENTENCES if sign in message)
+    code, french = next(known, ("structure", "forme non valide"))
+    detail = message.partition(" is not")[0] if message.startswith('"') else ""
+    shown = f"{french} : {detail}" if detail else french
+    return Issue("warning" if severity == "warning" else "error", code, path, shown, message)
