@@ -44,9 +44,7 @@ def _password(from_stdin: bool) -> str:
 
 async def _enrol(settings: Settings, dsns: Dsns, given: argparse.Namespace, name: str) -> None:
     async with services_open(settings, dsns) as services, services.database.transaction() as tx:
-        await enrol(
-            tx, given.login, name, given.role, given.establishment, given.unit, given.scope
-        )
+        await enrol(tx, given.login, name, given.role, given.establishment, given.unit, given.scope)
 
 
 def add_client(settings: Settings, given: argparse.Namespace) -> int:

@@ -17,9 +17,11 @@ from pathlib import Path
 import uvicorn
 import uvloop
 from litestar import Litestar
+from litestar.types import ControllerRouterHandler
 
 from liane.access import sealing
 from liane.access.sessions import Limits, Sessions
+from liane.base.errors import Unavailable
 from liane.base.i18n import load_catalogues
 from liane.gateways.cda import render as cda_render
 from liane.gateways.dicom import service as dicom_service
@@ -28,6 +30,8 @@ from liane.gateways.fhir import fhir_router
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
 from liane.identity import IdentitySettings
+from liane.identity import application as identity_application
+from liane.identity.commands import WEB_CLIENT_ID, web_client_secret
 from liane.installation import Dsns, data_home, database_running, secret
 from liane.rooms import imaging, patients, record
 from liane.rooms.imaging import pages as imaging_pages
@@ -40,7 +44,8 @@ from liane.ui.routing import Routes
 from liane.ui.services import Services
 from liane.ui.templating import Templates
 from liane.web.application import create_app
-from liane.web.doors import platform_doors
+from liane.web.doors import health_doors, mounted
+from liane.web.sign_in import sign_in_handlers
 
 log = logging.getLogger("liane")
 
@@ -64,6 +69,11 @@ PROJECTIONS = (patients.project, record.project, imaging.project)
 """Lean tables kept by the rooms inside the transaction of every write."""
 
 Stop = asyncio.Event
+
+SOMEONE_LEADS = (
+    "select exists (select from pg_locks where locktype = 'advisory' and objid = $1 and granted)"
+)
+"""Whether some process gives the changes their places (the lock of the sequencer)."""
 
 
 def identity_settings(settings: Settings, dsns: Dsns) -> IdentitySettings:
@@ -122,7 +132,7 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> Lites
     stop = asyncio.Event()
 
     async def sequence() -> None:
-        await sequencer.run(services.database, stop)
+        await sequencer.run(services.database.dsn, stop)
 
     async def seal() -> None:
         await sealing.run(services.database, services.home, stop)
@@ -133,10 +143,29 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> Lites
         doors=[
             fhir_router(services),
             dicomweb_router(services),
-            *platform_doors(settings, services, identity_settings(settings, dsns)),
+            *_own_doors(settings, dsns, services),
         ],
         tasks=[sequence, seal],
     )
+
+
+def _own_doors(settings: Settings, dsns: Dsns, services: Services) -> list[ControllerRouterHandler]:
+    identity = identity_settings(settings, dsns)
+    gateways = {
+        "hl7v2": (settings.mllp_host, settings.mllp_port),
+        "dicom": (settings.dicom_host, settings.dicom_port),
+    }
+
+    async def worker_answers() -> None:
+        async with services.database.reading() as tx:
+            if not await tx.fetchval(SOMEONE_LEADS, sequencer.LEADER_LOCK):
+                raise Unavailable("worker.absent", "Aucun séquenceur.", "No sequencer leads.")
+
+    return [
+        mounted("/id", identity_application(identity)),
+        *sign_in_handlers(services, WEB_CLIENT_ID, web_client_secret(identity)),
+        *health_doors(services, gateways, worker_answers),
+    ]
 
 
 def run_web(settings: Settings) -> int:
@@ -198,9 +227,9 @@ def run_worker(settings: Settings) -> int:
 
     async def work(services: Services, stop: Stop) -> None:
         await asyncio.gather(
-            sequencer.run(services.database, stop),
+            sequencer.run(services.database.dsn, stop),
             sealing.run(services.database, services.home, stop),
-            jobs.run(services.database, {}, stop),
+            jobs.work(services.database, {}, stop),
         )
 
     return _run_until_stopped(settings, work)

@@ -105,7 +105,7 @@ def _add(
 
 
 def _demo(settings: Settings, _given: argparse.Namespace) -> int:
-    from liane.installation import run_demo
+    from liane.demonstration import run_demo
 
     return asyncio.run(run_demo(settings))
 
@@ -129,7 +129,7 @@ def _worker(settings: Settings, _given: argparse.Namespace) -> int:
 
 
 def _simulate(settings: Settings, given: argparse.Namespace) -> int:
-    from liane.installation import run_simulator
+    from liane.demonstration import run_simulator
 
     return run_simulator(settings, [word for word in given.words if word != "--"])
 
@@ -147,28 +147,29 @@ def _client_add(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _import(settings: Settings, given: argparse.Namespace) -> int:
-    from liane.installation import run_import
+    from liane.operations import run_import
 
     return asyncio.run(run_import(settings, given.paths, given.mapping))
 
 
 def _psql(settings: Settings, given: argparse.Namespace) -> int:
-    from liane.installation import run_psql
+    from liane.operations import run_psql
 
     return run_psql(settings, [word for word in given.words if word != "--"])
 
 
 def _migrate(settings: Settings, _given: argparse.Namespace) -> int:
-    from liane.installation import migrate_all
+    from liane.installation import database_running, prepare
 
-    asyncio.run(migrate_all(settings))
+    with database_running(settings) as dsns:
+        prepare(settings, dsns)
     print("The database is at this release.")
     return 0
 
 
 def _settings(_settings: Settings, _given: argparse.Namespace) -> int:
     for variable, meaning, unit, default in described():
-        shown = default if default else "(empty)"
+        shown = default or "(empty)"
         print(f"{variable:<30} {meaning} [{unit}] default: {shown}")
     return 0
 
@@ -180,7 +181,7 @@ def _doctor(settings: Settings, _given: argparse.Namespace) -> int:
 
 
 def _verify(settings: Settings, _given: argparse.Namespace) -> int:
-    from liane.installation import verify_journal
+    from liane.operations import verify_journal
 
     return asyncio.run(verify_journal(settings))
 

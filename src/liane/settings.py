@@ -30,25 +30,45 @@ def _setting(default: Any, meaning: str, unit: str = "") -> Any:
 class Settings:
     """Every setting of an installation."""
 
-    home: Path = _setting(Path(".liane"), "folder of all data: database, blobs, keys, witness", "path")
-    database_url: str = _setting("", "PostgreSQL 15 to 18 to use; empty: the embedded server", "DSN")
-    http_host: str = _setting("127.0.0.1", "address the web pages and the FHIR API listen on", "address")
+    home: Path = _setting(
+        Path(".liane"), "folder of all data: database, blobs, keys, witness", "path"
+    )
+    database_url: str = _setting(
+        "", "PostgreSQL 15 to 18 to use; empty: the embedded server", "DSN"
+    )
+    http_host: str = _setting(
+        "127.0.0.1", "address the web pages and the FHIR API listen on", "address"
+    )
     http_port: int = _setting(8000, "port of the web pages and the FHIR API", "TCP port")
-    public_url: str = _setting("", "address people type, behind a proxy; empty: host and port", "URL")
+    public_url: str = _setting(
+        "", "address people type, behind a proxy; empty: host and port", "URL"
+    )
     mllp_host: str = _setting("127.0.0.1", "address the HL7 v2 gateway listens on", "address")
     mllp_port: int = _setting(2575, "port of the HL7 v2 gateway (MLLP)", "TCP port")
-    mllp_tls_certificate: str = _setting("", "certificate and key (PEM) of MLLP over TLS; empty: clear", "path")
-    mllp_tls_authority: str = _setting("", "authority (PEM) that partners' certificates must come from", "path")
+    mllp_tls_certificate: str = _setting(
+        "", "certificate and key (PEM) of MLLP over TLS; empty: clear", "path"
+    )
+    mllp_tls_authority: str = _setting(
+        "", "authority (PEM) that partners' certificates must come from", "path"
+    )
     dicom_host: str = _setting("127.0.0.1", "address the DICOM gateway listens on", "address")
     dicom_port: int = _setting(11112, "port of the DICOM gateway", "TCP port")
-    dicom_ae_title: str = _setting("LIANE", "application entity title of the DICOM gateway", "AE title")
-    simulator_speed: float = _setting(1.0, "how fast the demo's simulator plays: 1 real time, 0 off", "ratio")
+    dicom_ae_title: str = _setting(
+        "LIANE", "application entity title of the DICOM gateway", "AE title"
+    )
+    simulator_speed: float = _setting(
+        1.0, "how fast the demo's simulator plays: 1 real time, 0 off", "ratio"
+    )
     tenant: int = _setting(1, "number of the hospital group (GHT) in the database", "number")
     session_idle_hours: float = _setting(12.0, "a session unused for this long ends", "hours")
-    session_absolute_hours: float = _setting(24.0, "a session ends after this long in any case", "hours")
+    session_absolute_hours: float = _setting(
+        24.0, "a session ends after this long in any case", "hours"
+    )
     database_pool: int = _setting(8, "database connections of each process", "connections")
     gateway_memory_mib: int = _setting(4096, "memory a gateway process may use; 0: no limit", "MiB")
-    log_level: str = _setting("warning", "least severe event written to the log", "debug|info|warning|error")
+    log_level: str = _setting(
+        "warning", "least severe event written to the log", "debug|info|warning|error"
+    )
 
     @property
     def base_url(self) -> str:
@@ -103,6 +123,11 @@ def _converted(item: dataclasses.Field[Any], value: object) -> object:
 def described() -> list[tuple[str, str, str, str]]:
     """Each setting as (variable, meaning, unit, default), for `liane settings` and its test."""
     return [
-        (PREFIX + item.name.upper(), item.metadata["meaning"], item.metadata["unit"], str(item.default))
+        (
+            PREFIX + item.name.upper(),
+            item.metadata["meaning"],
+            item.metadata["unit"],
+            str(item.default),
+        )
         for item in dataclasses.fields(Settings)
     ]

@@ -62,7 +62,9 @@ class Supervisor:
         await self._launch(child)
         self._watchers.append(asyncio.create_task(self._watch(child)))
 
-    async def run_once(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
+    async def run_once(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> int:
         """Run a command to its end; returns its exit status (-1 when asked to stop before)."""
         child = Child(name, command, environment)
         self._children.append(child)
@@ -83,7 +85,7 @@ class Supervisor:
             env={**os.environ, **child.environment},
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no Python state
+            preexec_fn=_die_with_parent,
         )
 
     async def _watch(self, child: Child) -> None:

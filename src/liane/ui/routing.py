@@ -91,7 +91,7 @@ class Context:
     @property
     def query(self) -> Mapping[str, str]:
         """The query string, last value of each name."""
-        return {key: value for key, value in self.request.query_params.items()}
+        return dict(self.request.query_params.items())
 
     @property
     def fragment(self) -> bool:

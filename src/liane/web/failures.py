@@ -68,7 +68,9 @@ def outcome(error: LianeError, language: str) -> bytes:
         {
             "severity": "error",
             "code": error.fhir_code,
-            "diagnostics": " ".join(filter(None, [error.message(language), error.advice(language)])),
+            "diagnostics": " ".join(
+                filter(None, [error.message(language), error.advice(language)])
+            ),
         }
     ]
     return orjson.dumps({"resourceType": "OperationOutcome", "issue": issues})

@@ -27,7 +27,7 @@ from liane.access.permissions import Permission
 from liane.access.sessions import COOKIE
 from liane.base.errors import LianeError
 from liane.store import Tx
-from liane.store.changes import Change, current_position, read_since
+from liane.store.changes import Change, current_position, listen, read_since
 from liane.ui.services import Services
 
 log = logging.getLogger("liane.web.live")
@@ -90,12 +90,11 @@ class Hub:
             self._tell(changes, units)
 
     async def _listen(self) -> None:
-        """Hold one connection that hears the wake-ups; the table stays the truth."""
-        while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, LianeError):
-                async with self._services.database.listening("liane_changes", self._wake.set):
-                    await asyncio.get_running_loop().create_future()
-            await asyncio.sleep(POLL_SECONDS)
+        """Hear the wake-ups; the table stays the truth."""
+        database = self._services.database
+        await listen(
+            database.dsn, asyncio.Event(), lambda _: self._wake.set(), tenant=database.tenant
+        )
 
     def _tell(self, changes: Sequence[Change], units: dict[str, list[str]]) -> None:
         news: dict[Tab, list[dict[str, object]]] = defaultdict(list)
@@ -232,9 +231,7 @@ async def _read(services: Services, hub: Hub, tab: Tab) -> None:
         await _subscribe(services, hub, tab, topics, since)
 
 
-async def _subscribe(
-    services: Services, hub: Hub, tab: Tab, topics: set[str], since: int
-) -> None:
+async def _subscribe(services: Services, hub: Hub, tab: Tab, topics: set[str], since: int) -> None:
     """Follow exactly `topics`; say again what happened after `since`, in order and once."""
     session = await services.sessions.resolve(tab.cookie)
     if session is None:

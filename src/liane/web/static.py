@@ -23,5 +23,3 @@ def static_router() -> object:
         include_in_schema=False,
         name="static",
     )
-
-
