@@ -82,6 +82,8 @@ class Context:
     services: Services
     theme: str = "auto"
     csrf_token: str = ""
+    position: int | None = None
+    """Where the change feed stood before the page was read: the live socket resumes from here."""
     journal_detail: dict[str, Any] = field(default_factory=dict)
     """Handlers may add facts for the journal line of this access (never clinical values)."""
     read_patients: list[str] = field(default_factory=list)
