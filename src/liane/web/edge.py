@@ -21,6 +21,7 @@ from liane.access.sessions import COOKIE, Session
 from liane.base.errors import Conflict, LianeError
 from liane.base.i18n import translator
 from liane.store import Tx
+from liane.store.changes import current_position
 from liane.ui.routing import Context, Route, Routes
 from liane.ui.services import Services
 from liane.web import csrf
@@ -74,6 +75,8 @@ async def _served(
             context = _context(services, request, session, tx)
             if writing:
                 await _check_write(context, session, patient)
+            elif not context.fragment:
+                context.position = await current_position(tx)
             response = await route.handler(context, **values)
     except LianeError as error:
         await _journal_refusal(services, route, session.actor, patient, error)
