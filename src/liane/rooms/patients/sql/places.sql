@@ -11,17 +11,18 @@ with said as (
 )
 insert into patients.bed as b
   (tenant, location, unit, ward, room, label, rank, state, since, note, active)
-select $1, location, unit, ward, room, label, rank, coalesce(state, 'U'), $3, coalesce(note, ''),
-       active
+select $1, location, unit, ward, room, label, rank, state,
+       case when note = '?' then timestamptz 'epoch' else $3 end,
+       case when note = '?' then '' else note end, active
 from said
 on conflict (tenant, location) do update set
   unit = excluded.unit, ward = excluded.ward, room = excluded.room, label = excluded.label,
   rank = excluded.rank, active = excluded.active,
-  state = case when b.state <> excluded.state and excluded.note <> '?' then excluded.state
-               else b.state end,
-  note = case when excluded.note = '?' then b.note else excluded.note end,
-  since = case when b.state <> excluded.state and excluded.note <> '?' then excluded.since
-               else b.since end
+  -- A Location without a state (epoch) leaves what people said of the bed as it is.
+  state = case when excluded.since > timestamptz 'epoch' then excluded.state else b.state end,
+  note = case when excluded.since > timestamptz 'epoch' then excluded.note else b.note end,
+  since = case when excluded.since > timestamptz 'epoch' and b.state <> excluded.state
+               then excluded.since else b.since end
 
 -- name: units
 -- Care units by name.

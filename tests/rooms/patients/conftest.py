@@ -1,0 +1,44 @@
+"""People, units and beds for the tests of the patients room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ward_people import GAM, NOW, moved, person
+
+from liane.base.clock import FrozenClock
+from liane.rooms import patients
+from liane.store import Database
+
+
+@pytest.fixture
+async def house(database: Database) -> Database:
+    """The record, its clock stopped on 2 March 2026 at noon UTC."""
+    database.clock = FrozenClock(NOW)
+    return database
+
+
+@pytest.fixture
+def admit(house: Database) -> Callable[..., Any]:
+    """Register a person and admit them to a bed; gives the patient id."""
+
+    async def do(
+        ipp: str, bed: str | None, unit: str = "3101", *, hour: float = -5, **traits: Any
+    ) -> str:
+        async with house.transaction() as tx:
+            known = await patients.register_identity(
+                tx, GAM, person(ipp=ipp, **traits), source="GAM", at=NOW
+            )
+            room = bed.split("-")[0] if bed else None
+            await patients.record_movement(
+                tx,
+                GAM,
+                moved(
+                    known.patient_id, "A01", hour, venue=f"V{ipp}", unit=unit, room=room, bed=bed
+                ),
+            )
+        return known.patient_id
+
+    return do
