@@ -38,11 +38,13 @@ def _parse(scope: str) -> tuple[str, str, str] | None:
     return match["context"], match["type"], rights
 
 
-def allows(scopes: Iterable[str], resource_type: str, letter: Letter) -> bool:
-    """Whether one of the `system/` scopes covers this interaction on this type."""
+def allows(
+    scopes: Iterable[str], resource_type: str, letter: Letter, context: str = "system"
+) -> bool:
+    """Whether one of the scopes of `context` covers this interaction on this type."""
     for scope in scopes:
         parsed = _parse(scope)
-        if parsed is None or parsed[0] != "system":
+        if parsed is None or parsed[0] != context:
             continue
         _, of_type, rights = parsed
         if of_type in ("*", resource_type) and letter in rights:
@@ -50,23 +52,33 @@ def allows(scopes: Iterable[str], resource_type: str, letter: Letter) -> bool:
     return False
 
 
-def require_scope(actor: Actor, resource_type: str, letter: Letter) -> None:
-    """Raise `Denied` when a program's scopes do not cover the interaction.
+def covers(actor: Actor, resource_type: str, letter: Letter) -> bool:
+    """Whether the actor's token, if there is one, covers the interaction.
 
-    Staff, partners and the platform itself have no scopes: the gate alone decides for them.
+    A person who signed in through the pages, a partner and the platform itself carry no token: the
+    gate alone decides for them. A person's token (`user/` scopes) can only narrow what the gate
+    allows.
     """
-    if actor.kind == "client" and not allows(actor.scopes, resource_type, letter):
+    if actor.kind == "client":
+        return allows(actor.scopes, resource_type, letter)
+    if actor.kind == "staff" and actor.session is None and actor.scopes:
+        return allows(actor.scopes, resource_type, letter, "user")
+    return True
+
+
+def require_scope(actor: Actor, resource_type: str, letter: Letter) -> None:
+    """Raise `Denied` when the actor's token does not cover the interaction (see `covers`)."""
+    if not covers(actor, resource_type, letter):
+        context = "system" if actor.kind == "client" else "user"
         raise Denied(
             "access.scope",
             f"Le jeton ne donne pas ce droit sur {resource_type}.",
             f"The token does not give this right on {resource_type}.",
-            f"Demandez la portée system/{resource_type}.{letter}.",
-            f"Ask for the scope system/{resource_type}.{letter}.",
+            f"Demandez la portée {context}/{resource_type}.{letter}.",
+            f"Ask for the scope {context}/{resource_type}.{letter}.",
         )
 
 
 def readable_types(actor: Actor, types: Iterable[str], letter: Letter = "r") -> list[str]:
-    """Those of `types` the actor's scopes cover (for searches over the whole system)."""
-    if actor.kind != "client":
-        return list(types)
-    return [name for name in types if allows(actor.scopes, name, letter)]
+    """Those of `types` the actor's token covers (for searches over the whole system)."""
+    return [name for name in types if covers(actor, name, letter)]

@@ -64,7 +64,7 @@ def person_from(rows: Sequence[Any]) -> Person | None:
     )
 
 
-async def enrol(  # noqa: PLR0917 (the order in which people say it)
+async def enrol(
     tx: Tx,
     login: str,
     name: str,

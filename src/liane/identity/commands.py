@@ -68,15 +68,15 @@ def web_client_secret(settings: IdentitySettings) -> str:
     return hmac.new(key, b"client:liane-web", hashlib.sha256).hexdigest()
 
 
-def configure_web_client(settings: IdentitySettings, base_urls: Iterable[str] = ()) -> None:
-    """Let the platform's own pages sign people in from `issuer_base` (and `base_urls`).
+def configure_web_client(settings: IdentitySettings, base_url: str = "") -> None:
+    """Let the platform's own pages sign people in from `base_url` (default: `issuer_base`).
 
     Called at each start: the redirect addresses follow the port.
     """
     configure(settings)
     from liane.identity.models import Client
 
-    bases = [settings.issuer_base, *(url.rstrip("/") for url in base_urls)]
+    base = (base_url or settings.issuer_base).rstrip("/")
     secret = web_client_secret(settings)
     wanted = {
         "name": "Liane",
@@ -84,8 +84,8 @@ def configure_web_client(settings: IdentitySettings, base_urls: Iterable[str] = 
         "authorization_grant_type": Client.GRANT_AUTHORIZATION_CODE,
         "algorithm": Client.RS256_ALGORITHM,
         "skip_authorization": True,
-        "redirect_uris": " ".join(f"{base}/sign-in/callback" for base in bases),
-        "post_logout_redirect_uris": " ".join(f"{base}/sign-in" for base in bases),
+        "redirect_uris": f"{base}/sign-in/callback",
+        "post_logout_redirect_uris": f"{base}/sign-in",
         "allowed_scopes": "openid profile fhirUser",
     }
     from django.contrib.auth.hashers import check_password

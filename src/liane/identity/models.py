@@ -54,3 +54,6 @@ class UsedCode(models.Model):  # type: ignore[misc]
     code_sha256 = models.CharField(max_length=64, primary_key=True)
     access_token_checksum = models.CharField(max_length=64, default="")
     at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"code used at {self.at}"

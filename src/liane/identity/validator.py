@@ -10,6 +10,7 @@ from oauth2_provider.models import get_access_token_model, get_refresh_token_mod
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
 from liane.identity.models import UsedCode
+from liane.identity.scopes import covered
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,14 @@ class LianeValidator(OAuth2Validator):  # type: ignore[misc]
             "preferred_username": lambda request: request.user.get_username(),
             "name": lambda request: request.user.get_full_name(),
         }
+
+    def validate_scopes(
+        self, client_id: str, scopes: Any, client: Any, request: Any, *args: Any, **kwargs: Any
+    ) -> bool:
+        """What the client was registered with, or less."""
+        del client_id, request, args, kwargs
+        allowed = client.scopes()
+        return all(covered(scope, allowed) for scope in scopes)
 
     def validate_code(
         self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any

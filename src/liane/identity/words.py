@@ -23,7 +23,6 @@ class _Words:
 
     def __init__(self, language: str | None) -> None:
         self._t = words(language)
-        self.language = self._t.language
 
     def __getitem__(self, name: str) -> str:
         return self._t(f"identity.{name}")
@@ -31,4 +30,8 @@ class _Words:
 
 def context(request: Any) -> dict[str, Any]:
     """What every identity template may use."""
-    return {"words": _Words(getattr(request, "LANGUAGE_CODE", "fr"))}
+    theme = request.COOKIES.get("liane_theme", "")
+    return {
+        "words": _Words(getattr(request, "LANGUAGE_CODE", "fr")),
+        "theme": theme if theme in ("day", "night") else "auto",
+    }

@@ -41,3 +41,13 @@ delete from access.session where tenant = $1 and (ended < $2 or ends < $2)
 -- name: forget_sign_ins
 -- Sign-ins that were begun and never finished.
 delete from access.sign_in where tenant = $1 and started < $2
+
+-- name: begin
+-- One sign-in under way.
+insert into access.sign_in (tenant, state_hash, verifier, nonce, next, base_url, started)
+values ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: take
+-- The secrets of a sign-in, given out once.
+delete from access.sign_in where tenant = $1 and state_hash = $2
+returning verifier, nonce, next, base_url, started

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-class Migration(migrations.Migration):
+class Migration(migrations.Migration):  # type: ignore[misc]
+    """Accounts, clients, codes already used."""
+
     initial = True
 
     dependencies = [

@@ -1,4 +1,4 @@
-// Shows the password on demand and remembers the language; the page works without this file.
+// Shows the password on demand and changes the language; signing in works without this file.
 const show = document.querySelector(".show");
 const password = document.querySelector("#password");
 if (show && password) {
