@@ -16,6 +16,16 @@ from typing import Any
 import httpx
 
 START_SECONDS = 90.0
+KEEP_DATABASE = """
+import sys
+from pathlib import Path
+from liane.store.embedded import EmbeddedServer
+server = EmbeddedServer(Path(sys.argv[1]))
+server.start()
+print("up", flush=True)
+sys.stdin.read()
+server.stop()
+"""
 
 
 def free_port() -> int:
@@ -53,7 +63,7 @@ class Installation:
 
     def command(self, *words: str, given: str = "", check: bool = True) -> str:
         """Run one `liane` command to its end; its standard output."""
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: PLW1510 - the status is read below
             [sys.executable, "-m", "liane.cli", *words],
             env=self.environment,
             input=given.encode(),
@@ -86,9 +96,7 @@ class Installation:
             [
                 sys.executable,
                 "-c",
-                "import sys; from pathlib import Path; from liane.store.embedded import "
-                "EmbeddedServer as E; s = E(Path(sys.argv[1])); s.start(); "
-                "print('up', flush=True); sys.stdin.read(); s.stop()",
+                KEEP_DATABASE,
                 str(self.home),
             ],
             stdin=subprocess.PIPE,
