@@ -13,10 +13,11 @@ from liane.rooms.record.actions import (
     write_resource,
     write_resources,
 )
-from liane.rooms.record.rules import decoded_base64
+from liane.rooms.record.rules import decoded_base64, document_id
 
 __all__ = [
     "decoded_base64",
+    "document_id",
     "file_appointment",
     "file_document",
     "file_order",
