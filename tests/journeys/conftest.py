@@ -69,9 +69,9 @@ async def page(context: BrowserContext) -> AsyncIterator[Page]:
     opened.on("pageerror", lambda error: troubles.append(f"script: {error}"))
     opened.on(
         "console",
-        lambda message: troubles.append(message.text)
-        if "Content Security Policy" in message.text
-        else None,
+        lambda message: (
+            troubles.append(message.text) if "Content Security Policy" in message.text else None
+        ),
     )
     yield opened
     assert not troubles, troubles
