@@ -9,8 +9,10 @@ import json
 import secrets
 import sys
 
+from liane.access.scopes import is_known
 from liane.access.staff import enrol
 from liane.assembly import identity_settings, services_open
+from liane.base.errors import Invalid
 from liane.identity import commands
 from liane.installation import Dsns, database_running
 from liane.settings import Settings
@@ -53,12 +55,30 @@ def add_client(settings: Settings, given: argparse.Namespace) -> int:
         keys = commands.add_client(
             identity_settings(settings, dsns),
             name=given.name,
-            scope=given.scope,
+            scopes=_known_scopes(given.scope),
             establishment=given.establishment,
         )
+    shown = {
+        "client_id": keys.client_id,
+        "client_secret": keys.client_secret,
+        "token_endpoint": keys.token_endpoint,
+    }
     if given.json:
-        print(json.dumps(keys))
+        print(json.dumps(shown))
     else:
-        for name, value in keys.items():
+        for name, value in shown.items():
             print(f"{name}: {value}")
     return 0
+
+
+def _known_scopes(text: str) -> list[str]:
+    wanted = text.split()
+    if unknown := [scope for scope in wanted if not is_known(scope)]:
+        raise Invalid(
+            "client.scope",
+            f"Portée inconnue : {' '.join(unknown)}.",
+            f"Unknown scope: {' '.join(unknown)}.",
+            "Exemples : system/*.cruds, system/Observation.rs.",
+            "Examples: system/*.cruds, system/Observation.rs.",
+        )
+    return wanted

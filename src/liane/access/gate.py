@@ -10,7 +10,7 @@ from liane.access.actor import Actor
 from liane.access.decision import Decision, Facts, decide
 from liane.access.permissions import Permission
 from liane.access.policy import CLINICAL_ROLES, OF_THE_ROLE_ALONE, permissions_of
-from liane.access.relations import facts_of
+from liane.access.relations import establishment_of_unit, facts_of
 from liane.base.errors import Denied
 from liane.store import Tx
 from liane.store.search import Restriction
@@ -67,6 +67,27 @@ async def require(
 
 
 _TIE_RULES = ("no-relation", "protected", "client-establishment")
+
+
+async def require_unit(tx: Tx, actor: Actor, permission: Permission, *, unit: str) -> None:
+    """Raise `Denied` unless one of the actor's roles reaches this unit: it is one of the role's
+    units, or the role's scope covers the unit's establishment or the group.
+    """
+    roles = [role for role in actor.roles if permission in permissions_of(role.code)]
+    if actor.kind == "system" or any(unit in role.units or role.scope == "group" for role in roles):
+        return
+    wide = {role.establishment for role in roles if role.scope == "establishment"}
+    if wide and await establishment_of_unit(tx, unit) in wide:
+        return
+    raise Denied(
+        "access.other-unit",
+        "Cette unité n'est pas ouverte à votre compte.",
+        "This unit is not open to your account.",
+        "Choisissez une de vos unités, ou demandez au cadre de vous y affecter.",
+        "Choose one of your units, or ask the ward manager to assign you to it.",
+        rule="other-unit",
+        permission=str(permission),
+    )
 
 
 def _denied(decision: Decision, permission: Permission, patient: str | None) -> Denied:

@@ -68,3 +68,15 @@ async def facts_of(tx: Tx, patient: str) -> PatientFacts:
         ),
         protected=any(row["kind"] == "protected" for row in rows),
     )
+
+
+async def units_of_patients(tx: Tx, patients: Sequence[str]) -> dict[str, list[str]]:
+    """The units where each patient is present or expected at `tx.now`; absent ones are left out."""
+    rows = await tx.fetch(Q["units_of_patients"], tx.tenant, list(patients), tx.now)
+    return {row["patient"]: list(row["units"]) for row in rows}
+
+
+async def establishment_of_unit(tx: Tx, unit: str) -> str | None:
+    """The establishment a unit belongs to, as its patients' ties tell it."""
+    establishment: str | None = await tx.fetchval(Q["establishment_of_unit"], tx.tenant, unit)
+    return establishment

@@ -6,6 +6,7 @@ Origin), and a token that only a page of this session can know.
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import Request
@@ -17,7 +18,7 @@ FIELD = "csrf"
 HEADER = "X-CSRF-Token"
 
 
-def check_origin(request: Request[object, object, object]) -> None:
+def check_origin(request: Request[Any, Any, Any]) -> None:
     """Raise `Denied` when the browser says that another site asked for this."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")

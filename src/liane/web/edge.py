@@ -56,7 +56,7 @@ def _handler(services: Services, route: Route) -> HTTPRouteHandler:
     return decorate(handle)
 
 
-class SignInNeeded(Exception):  # noqa: N818 - not a failure: the person is sent to sign in
+class SignInNeeded(Exception):
     """Nobody is signed in, or the session has ended."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from litestar import Router
 from litestar.static_files import create_static_files_router
 
 
@@ -13,7 +14,7 @@ def built_folder() -> Path:
     return Path(str(resources.files("liane.ui"))) / "static" / "built"
 
 
-def static_router() -> object:
+def static_router() -> Router:
     """Public files under `/static/`, revalidated by the browser at each page."""
     folder = built_folder()
     folder.mkdir(parents=True, exist_ok=True)

@@ -40,3 +40,17 @@ from access.relation
 where tenant = $1 and patient = $2 and starts <= $3 and (ends is null or ends > $3)
 union all
 select 'protected', '', '', '' from access.protected_patient where tenant = $1 and patient = $2
+
+-- name: units_of_patients
+-- The units where each of the patients is present or expected at that instant.
+select patient, array_agg(distinct unit) as units
+from access.relation
+where tenant = $1 and patient = any($2::text[]) and kind in ('present', 'expected') and unit <> ''
+  and starts <= $3 and (ends is null or ends > $3)
+group by patient
+
+-- name: establishment_of_unit
+-- The establishment of a unit, by the most recent tie that names both.
+select establishment from access.relation
+where tenant = $1 and unit = $2 and establishment <> ''
+order by starts desc limit 1
