@@ -103,7 +103,7 @@ class _Walker:
             raise Malformed("truncated: element shorter than its header")
         return tag, vr, self.long.unpack_from(self.data, at + 8)[0], at + 12
 
-    def skip(  # noqa: PLR0917 (a tight loop: keywords would cost a fifth of its time)
+    def skip(
         self, tag: int, vr: bytes, length: int, start: int, end: int, depth: int, explicit: bool
     ) -> int:
         """The position after the value; sequences are walked through, not jumped over."""

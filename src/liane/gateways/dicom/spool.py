@@ -32,6 +32,11 @@ class Spool:
         return self._failed
 
     @property
+    def is_light(self) -> bool:
+        """Whether everything is in memory, so that `content` does not touch the disk."""
+        return self._path is None
+
+    @property
     def is_heavy(self) -> bool:
         """Whether `flush` should run before more is added."""
         return self.in_memory_bytes >= MEMORY_LIMIT_BYTES
