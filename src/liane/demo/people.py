@@ -191,7 +191,7 @@ def _person(number: int, today: date, stay: Stay | None) -> Person:
         if stay or age < 60 or draw.random() > 0.05
         else draw.randint(9, 600),
         allergies=_allergies(draw, written),
-        background=_background(draw, sex, age, stay),
+        background=() if number == _dubreuil_number() else _background(draw, sex, age, stay),
         flags=_flags(written, stay),
         stay=stay,
         weight_kg=round(_weight(draw, sex, age), 1),
