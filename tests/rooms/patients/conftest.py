@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ward_people import GAM, NOW, moved, person
+from tests.rooms.patients.ward_people import GAM, NOW, moved, person
 
 from liane.base.clock import FrozenClock
 from liane.rooms import patients
@@ -17,6 +17,7 @@ from liane.store import Database
 async def house(database: Database) -> Database:
     """The record, its clock stopped on 2 March 2026 at noon UTC."""
     database.clock = FrozenClock(NOW)
+    database.projections = (patients.project,)
     return database
 
 

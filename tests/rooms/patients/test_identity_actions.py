@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from ward_people import GAM, INS, IPP, IPP_CHG, NOW, STATUS, person, staff
+from tests.rooms.patients.ward_people import GAM, INS, IPP, IPP_CHG, NOW, STATUS, person, staff
 
 from liane.base.errors import Conflict, Denied, Invalid
 from liane.rooms import patients

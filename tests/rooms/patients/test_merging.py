@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from ward_people import GAM, IPP, IPP_CHG, NOW, moved, person, staff
+from tests.rooms.patients.ward_people import GAM, IPP, IPP_CHG, NOW, moved, person, staff
 
 from liane.access import writes
 from liane.base.errors import Conflict, Denied

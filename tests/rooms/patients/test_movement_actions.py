@@ -7,7 +7,7 @@ import itertools
 import json
 
 import pytest
-from ward_people import GAM, NOW, moved, person
+from tests.rooms.patients.ward_people import GAM, NOW, moved, person
 
 from liane.access.relations import facts_of
 from liane.base.errors import Conflict

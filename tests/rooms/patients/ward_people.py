@@ -8,7 +8,7 @@ from typing import Any
 from liane.access.actor import Actor, Role, partner
 from liane.rooms import patients
 
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 IPP = "urn:oid:1.2.250.1.999.1.1"
 IPP_CHG = "urn:oid:1.2.250.1.999.1.2"
 INS = "urn:oid:1.2.250.1.213.1.4.10"

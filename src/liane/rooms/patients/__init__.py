@@ -8,7 +8,7 @@ from .actions.identity import change_identifier, find_patient, register_identity
 from .actions.merging import merge, undo_merge
 from .actions.movements import record_movement
 from .actions.places import resolve_location
-from .actions.resources import write_resources
+from .actions.projection import project
 from .rules.values import (
     Attending,
     Identifier,
@@ -30,9 +30,9 @@ __all__ = [
     "change_identifier",
     "find_patient",
     "merge",
+    "project",
     "record_movement",
     "register_identity",
     "resolve_location",
     "undo_merge",
-    "write_resources",
 ]

@@ -150,7 +150,7 @@ async def _attached_or_created(tx: Tx, actor: Actor, said: _Said, rows: list[Any
     await writes.apply(
         tx, actor, [Write(body, id=body["id"], must_be_new=True)], reason="identity received"
     )
-    await index(tx, [body], source=said.source, at=said.at, digest=said.digest)
+    await _remember(tx, body["id"], said, accepted=True, gave_traits=True)
     warnings = (*(("ins-of-another",) if holders else ()), *reconciled.warnings)
     return Registered(body["id"], created=True, status=reconciled.status, warnings=warnings)
 
@@ -172,22 +172,12 @@ async def _updated(tx: Tx, actor: Actor, known: _Known, said: _Said) -> Register
     after = identity.reconcile(body, said.patient, same_source=same_source, older=older)
     if not (same_source and older):
         await _keep_discrepancies(tx, known.patient, after, said)
-    accepted = None if after.discrepancies else said.at
-    if after.patient == body:
-        heard = json.dumps({said.source: said.digest})
-        await tx.execute(Q["heard"], tx.tenant, known.patient, heard, accepted or known.traits_at)
-    else:
+    if after.patient != body:
         await writes.apply(
             tx, actor, [Write(after.patient, id=known.patient)], reason="identity received"
         )
-        await index(
-            tx,
-            [after.patient],
-            source=said.source if after.changed_traits or not known.source else "",
-            at=accepted,
-            digest=said.digest,
-            heard_from=said.source,
-        )
+    gave = bool(after.changed_traits) or not known.source
+    await _remember(tx, known.patient, said, accepted=not after.discrepancies, gave_traits=gave)
     return Registered(known.patient, created=False, status=after.status, warnings=after.warnings)
 
 
@@ -209,24 +199,18 @@ def _gone() -> Conflict:
     )
 
 
-async def index(
-    tx: Tx,
-    patients: Sequence[Resource],
-    *,
-    source: str = "",
-    at: datetime | None = None,
-    digest: str = "",
-    heard_from: str = "",
+async def _remember(
+    tx: Tx, patient: str, said: _Said, *, accepted: bool, gave_traits: bool
 ) -> None:
-    """Keep search and numbers in step with these Patient resources."""
-    rows = []
-    for patient in patients:
-        row = indexing.index_row(patient)
-        row["source"] = source
-        row["traits_at"] = at.isoformat() if at else None
-        row["heard"] = {heard_from or source: digest} if digest else {}
-        rows.append(row)
-    await tx.execute(Q["index_patients"], tx.tenant, json.dumps(rows))
+    """What this source said, so that a repetition is known; whose traits we hold, and since."""
+    await tx.execute(
+        Q["heard"],
+        tx.tenant,
+        patient,
+        json.dumps({said.source: said.digest}),
+        said.at if accepted else None,
+        said.source if gave_traits else "",
+    )
 
 
 async def change_identifier(
@@ -251,7 +235,6 @@ async def change_identifier(
     body: Resource = json.loads(version.body)
     body["identifier"] = _replaced(body.get("identifier") or [], old, new)
     await writes.apply(tx, actor, [Write(body, id=patient_id)], reason="number changed")
-    await index(tx, [body])
 
 
 def _replaced(numbers: list[Resource], old: Identifier, new: Identifier) -> list[Resource]:

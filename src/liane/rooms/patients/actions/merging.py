@@ -16,12 +16,11 @@ from liane.access.permissions import Permission
 from liane.base.errors import Conflict, NotFound
 from liane.base.ids import new_id
 from liane.fhir import json
+from liane.rooms.patients.actions.projection import movements_tell
 from liane.rooms.patients.rules import merging as rules
 from liane.store import Tx
 from liane.store.resources import Version, Write, read_many, vread
 from liane.store.sql import queries
-
-from .identity import index
 
 Q = queries("liane.rooms.patients", "merging.sql")
 Resource = dict[str, Any]
@@ -50,11 +49,11 @@ async def merge(
             for r in moved
         ),
     ]
-    versions = await writes.apply(tx, actor, changes, reason=f"merge from {source}")
+    with movements_tell():
+        versions = await writes.apply(tx, actor, changes, reason=f"merge from {source}")
     ties = await tx.fetch(Q["ties"], tx.tenant, retired)
     stays = await tx.fetch(Q["move_stays"], tx.tenant, retired, survivor, None)
     await relations.move_patient(tx, retired, survivor)
-    await index(tx, [change.resource for change in changes[:2]])
     led = await tx.fetch(Q["retire"], tx.tenant, retired, survivor)
     snapshot = {
         "survivor": {"before": bodies[survivor][0].version, "after": versions[0].version},
@@ -135,9 +134,9 @@ async def undo_merge(tx: Tx, actor: Actor, merge_id: str) -> None:
         *await _identities_back(tx, survivor, retired, snapshot),
         *await _belongings_back(tx, survivor, retired, snapshot),
     ]
-    await writes.apply(tx, actor, changes, reason="merge undone")
+    with movements_tell():
+        await writes.apply(tx, actor, changes, reason="merge undone")
     await tx.execute(Q["restore"], tx.tenant, retired, snapshot["led"])
-    await index(tx, [change.resource for change in changes[:2]])
     await tx.fetch(Q["move_stays"], tx.tenant, survivor, retired, snapshot["stays"])
     await _ties_back(tx, survivor, retired, snapshot)
     await tx.execute(Q["undo"], tx.tenant, merge_id, tx.now, actor.id)

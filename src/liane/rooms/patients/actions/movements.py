@@ -32,6 +32,7 @@ from liane.store.resources import Write, read
 from liane.store.sql import queries
 
 from .places import resolve_location
+from .projection import movements_tell
 
 Q = queries("liane.rooms.patients", "movements.sql")
 CLEAN_AFTER_EXIT_WITHIN = timedelta(hours=24)
@@ -63,7 +64,8 @@ async def record_movement(tx: Tx, actor: Actor, movement: Movement) -> MovementR
     if row["patient"] != movement.patient_id:
         raise _other_patient(movement)
     facts: list[dict[str, Any]] = json.loads(f'{{"facts": {row["facts"]}}}')["facts"]
-    stay = history(_fact(stored) for stored in facts)
+    every = [_fact(stored) for stored in facts]
+    stay = history(every)
     if not row["fresh"]:
         return MovementResult(
             row["encounter"],
@@ -80,9 +82,15 @@ async def record_movement(tx: Tx, actor: Actor, movement: Movement) -> MovementR
         movement.venue,
         stay,
     )
-    versions = await writes.apply(
-        tx, actor, [Write(body, id=row["encounter"])], reason=f"ADT {movement.event}"
+    units = sorted({f.place.unit for f in every if f.place and f.place.unit})
+    change = Write(
+        body,
+        id=row["encounter"],
+        must_be_new=row["created"],
+        facts={"topics": [f"unit:{unit}" for unit in units]},
     )
+    with movements_tell():
+        versions = await writes.apply(tx, actor, [change], reason=f"ADT {movement.event}")
     await _follow(tx, movement, row["encounter"], row["old_bed"], stay)
     return MovementResult(
         row["encounter"],

@@ -7,7 +7,6 @@ nobody declared makes it known, marked as learnt, so that no movement is ever re
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,12 +14,12 @@ from weakref import WeakKeyDictionary
 from liane.access import gate, writes
 from liane.access.actor import SYSTEM, Actor
 from liane.access.permissions import Permission
-from liane.base.errors import NotFound
+from liane.base.errors import Invalid, NotFound
 from liane.fhir import json
 from liane.rooms.patients.rules import places as rules
 from liane.rooms.patients.rules.values import Place, PointOfCare
 from liane.store import Database, Tx
-from liane.store.resources import Version, Write, read_many
+from liane.store.resources import Write, read_many
 from liane.store.sql import queries
 
 Q = queries("liane.rooms.patients", "places.sql")
@@ -95,43 +94,7 @@ async def _learn(tx: Tx, source: str, point: PointOfCare, establishment: str | N
         await writes.apply(
             tx, actor, [Write(r, id=r["id"]) for r in fresh], reason="place named in a message"
         )
-        await project(tx, fresh)
     return place
-
-
-async def project(tx: Tx, resources: Sequence[Resource]) -> None:
-    """Keep units and beds in step with Organization and Location resources."""
-    units = [rules.unit_row(r) for r in resources if rules.is_unit(r)]
-    if units:
-        await tx.execute(Q["units"], tx.tenant, json.dumps(units))
-    beds = [r for r in resources if rules.is_bed(r)]
-    if beds:
-        wards = await _wards(tx, resources)
-        rows = [rules.bed_row(bed, wards) for bed in beds]
-        await tx.execute(Q["beds_of_locations"], tx.tenant, json.dumps(rows), tx.now)
-
-
-async def _wards(tx: Tx, resources: Sequence[Resource]) -> dict[str, Resource]:
-    """These Locations, and those that hold them, three walls outwards."""
-    around = {r["id"]: r for r in resources if r["resourceType"] == "Location"}
-    asked = set(around)
-    for _ in range(3):
-        parents = {rules.parent_of(r) for r in around.values()} - asked - {""}
-        if not parents:
-            break
-        asked |= parents
-        found = await read_many(tx, "Location", sorted(parents))
-        around.update({id_: json.loads(v.body) for id_, v in found.items() if not v.deleted})
-    return around
-
-
-async def write_places(
-    tx: Tx, actor: Actor, places: Sequence[Write], *, reason: str
-) -> list[Version]:
-    """Write Organization and Location resources (API, import) and keep the boards in step."""
-    versions = await writes.apply(tx, actor, places, reason=reason)
-    await project(tx, [json.loads(v.body) for v in versions if not v.deleted])
-    return versions
 
 
 async def set_bed_state(tx: Tx, actor: Actor, location: str, state: str, *, note: str = "") -> str:
@@ -139,11 +102,17 @@ async def set_bed_state(tx: Tx, actor: Actor, location: str, state: str, *, note
     by isolation (I). Returns the unit. The Location resource follows.
     """
     await gate.require(tx, actor, Permission.BED_WRITE)
-    row = await tx.fetchrow(Q["set_bed_state"], tx.tenant, location, state, tx.now, note)
     found = (await read_many(tx, "Location", [location])).get(location)
-    if row is None or found is None:
+    body: Resource = json.loads(found.body) if found else {}
+    if not body or not rules.is_bed(body):
         raise NotFound("patients.bed-unknown", "Ce lit n'existe pas.", "There is no such bed.")
-    body: Resource = json.loads(found.body)
+    if not rules.may_be_set(state):
+        raise Invalid("patients.bed-state", "Cet état de lit n'existe pas.", "No such bed state.")
     body["operationalStatus"] = {"system": rules.BED_STATUS, "code": state}
-    await writes.apply(tx, actor, [Write(body, id=location)], reason="bed state")
-    return str(row["unit"])
+    body.pop("description", None)
+    if note:
+        body["description"] = note
+    unit = str(await tx.fetchval(Q["unit_of_bed"], tx.tenant, location) or "")
+    change = Write(body, id=location, facts={"topics": [f"unit:{unit}"]})
+    await writes.apply(tx, actor, [change], reason="bed state")
+    return unit

@@ -97,6 +97,15 @@ BED_STATUS = "http://terminology.hl7.org/CodeSystem/v2-0116"
 _DIGITS = re.compile(r"\d+")
 
 
+BED_STATES = frozenset({"U", "K", "H", "C", "I"})
+"""Unoccupied, contaminated (to clean), housekeeping, closed, isolated (HL7 table 0116)."""
+
+
+def may_be_set(state: str) -> bool:
+    """Whether people may put an empty bed in that state; occupied follows from stays alone."""
+    return state in BED_STATES
+
+
 def is_unit(resource: Resource) -> bool:
     """Whether an Organization is a care unit (UF)."""
     codes = [c for t in resource.get("type") or [] for c in t.get("coding") or []]
@@ -151,7 +160,7 @@ def bed_row(bed: Resource, around: dict[str, Resource]) -> dict[str, Any]:
         "rank": (digits[0] % 100_000) * 100 + (digits[1] % 100 if len(digits) > 1 else 0)
         if digits
         else 0,
-        "state": "U" if state == "O" or state not in {"U", "K", "H", "C", "I"} else state,
+        "state": "U" if state == "O" or state not in BED_STATES else state,
         "active": bed.get("status", "active") == "active",
         "note": "?" if "operationalStatus" not in bed else str(bed.get("description", "")),
     }

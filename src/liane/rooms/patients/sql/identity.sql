@@ -18,18 +18,16 @@ with said as (
   select * from jsonb_to_recordset($2::jsonb) as r(
     patient text, birth_name text, used_name text, given text, used_given text, birth_date text,
     sex text, birth_place text, status text, attributes text[], protected boolean,
-    deceased boolean, ins text, ipps text[], names text, sounds text[], source text,
-    traits_at timestamptz, heard jsonb, numbers jsonb)
+    deceased boolean, ins text, ipps text[], names text, sounds text[], numbers jsonb)
 ), numbers as (
   select s.patient, n.* from said s,
     jsonb_to_recordset(s.numbers) as n(system text, value text, type text, use text)
 ), rows as (
   insert into patients.index as x
     (tenant, patient, birth_name, used_name, given, used_given, birth_date, sex, birth_place,
-     status, attributes, protected, deceased, ins, ipps, names, sounds, source, traits_at, heard)
+     status, attributes, protected, deceased, ins, ipps, names, sounds)
   select $1, patient, birth_name, used_name, given, used_given, birth_date, sex, birth_place,
-     status, attributes, protected, deceased, ins, ipps, names, sounds, coalesce(source, ''),
-     coalesce(traits_at, '-infinity'), coalesce(heard, '{}')
+     status, attributes, protected, deceased, ins, ipps, names, sounds
   from said
   on conflict (tenant, patient) do update set
     birth_name = excluded.birth_name, used_name = excluded.used_name, given = excluded.given,
@@ -37,9 +35,7 @@ with said as (
     birth_place = excluded.birth_place, status = excluded.status,
     attributes = excluded.attributes, protected = excluded.protected,
     deceased = excluded.deceased, ins = excluded.ins, ipps = excluded.ipps,
-    names = excluded.names, sounds = excluded.sounds,
-    source = case when excluded.source = '' then x.source else excluded.source end,
-    traits_at = greatest(x.traits_at, excluded.traits_at), heard = x.heard || excluded.heard
+    names = excluded.names, sounds = excluded.sounds
 ), gone as (
   delete from patients.identifier i using said s
   where i.tenant = $1 and i.patient = s.patient
@@ -52,8 +48,10 @@ on conflict (tenant, system, value, patient) do update set type = excluded.type,
 where (i.type, i.use) is distinct from (excluded.type, excluded.use)
 
 -- name: heard
--- A source repeated itself or said nothing new: remember it, nothing else changes.
-update patients.index set heard = heard || $3::jsonb, traits_at = greatest(traits_at, $4)
+-- Remember what a source said, when, and whose traits we hold.
+update patients.index set
+  heard = heard || $3::jsonb, traits_at = greatest(traits_at, coalesce($4, traits_at)),
+  source = case when $5 = '' then source else $5 end
 where tenant = $1 and patient = $2
 
 -- name: keep_discrepancy
@@ -76,3 +74,10 @@ order by at
 -- name: declare_distinct
 insert into patients.not_duplicate (tenant, a, b, at, by) values ($1, $2, $3, $4, $5)
 on conflict do nothing
+
+-- name: forget_patients
+-- A deleted Patient is no longer found by search or by number.
+with numbers as (
+  delete from patients.identifier where tenant = $1 and patient = any($2::text[])
+)
+delete from patients.index where tenant = $1 and patient = any($2::text[])

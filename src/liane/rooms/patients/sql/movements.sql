@@ -74,10 +74,3 @@ returning s.encounter, s.patient, s.status, s.unit, s.establishment, s.starts, s
 select fact, source, received from patients.movement
 where tenant = $1 and encounter = $2
 order by received, digest
-
--- name: forget_patients
--- A deleted Patient is no longer found by search or by number.
-with numbers as (
-  delete from patients.identifier where tenant = $1 and patient = any($2::text[])
-)
-delete from patients.index where tenant = $1 and patient = any($2::text[])

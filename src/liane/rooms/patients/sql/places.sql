@@ -41,8 +41,5 @@ on conflict (tenant, unit) do update set
 select location, ward, room from patients.bed
 where tenant = $1 and unit = $2 and (label = $3 or label = $4) and active
 
--- name: set_bed_state
--- A person says what state an empty bed is in.
-update patients.bed set state = $3, since = $4, note = $5
-where tenant = $1 and location = $2
-returning unit, label
+-- name: unit_of_bed
+select unit from patients.bed where tenant = $1 and location = $2

@@ -1,0 +1,78 @@
+"""What does the room keep beside its resources, and how does it stay in step with them?
+
+Called inside every write, whoever writes: a message, the FHIR API, the import. Search and numbers
+follow Patient; units and beds follow Organization and Location; stays and ties follow Encounter,
+unless movements tell the stay, in which case the movements alone do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any
+
+from liane.access import relations
+from liane.fhir import json
+from liane.rooms.patients.actions import structure
+from liane.rooms.patients.rules import encounters, indexing
+from liane.store import Tx
+from liane.store.resources import Version
+from liane.store.sql import queries
+
+STAYS = queries("liane.rooms.patients", "movements.sql")
+IDENTITIES = queries("liane.rooms.patients", "identity.sql")
+TYPES = ("Patient", "Encounter", "Location", "Organization")
+KEPT_AFTER_EXIT = timedelta(days=30)
+"""Stays ended before that are found in their Encounter only, not on boards or in search."""
+Resource = dict[str, Any]
+
+_told_by_movements: ContextVar[bool] = ContextVar("stay told by movements", default=False)
+
+
+@contextmanager
+def movements_tell() -> Iterator[None]:
+    """What is written inside settles the stays itself (movements, merges)."""
+    token = _told_by_movements.set(True)
+    try:
+        yield
+    finally:
+        _told_by_movements.reset(token)
+
+
+async def project(tx: Tx, versions: Sequence[Version]) -> None:
+    """Bring what the room keeps in step with these versions; other types are passed over."""
+    ours = {(v.type, v.id): v for v in versions if v.type in TYPES}
+    if not ours:
+        return
+    bodies: dict[str, list[Resource]] = {kind: [] for kind in TYPES}
+    for (kind, _), version in ours.items():
+        if not version.deleted:
+            bodies[kind].append(json.loads(version.body))
+    gone = [id_ for (kind, id_), v in ours.items() if v.deleted and kind == "Patient"]
+    if gone:
+        await tx.execute(IDENTITIES["forget_patients"], tx.tenant, gone)
+    if bodies["Patient"]:
+        rows = [indexing.index_row(patient) for patient in bodies["Patient"]]
+        await tx.execute(IDENTITIES["index_patients"], tx.tenant, json.dumps(rows))
+    places = bodies["Organization"] + bodies["Location"]
+    if places:
+        await structure.project(tx, places)
+    if bodies["Encounter"] and not _told_by_movements.get():
+        await _adopt(tx, bodies["Encounter"])
+
+
+async def _adopt(tx: Tx, stays: Sequence[Resource]) -> None:
+    rows = [row for stay in stays if (row := encounters.stay_row(stay)) is not None]
+    recent = (tx.now - KEPT_AFTER_EXIT).isoformat()
+    current = [row for row in rows if row["ends"] is None or row["ends"] > recent]
+    if not current:
+        return
+    for row in await tx.fetch(STAYS["adopt_stays"], tx.tenant, json.dumps(current)):
+        ties = [relations.RelationRow(*_columns(tie)) for tie in encounters.ties_of_row(row)]
+        await relations.replace_for_encounter(tx, row["patient"], row["encounter"], ties)
+
+
+def _columns(tie: encounters.Tie) -> tuple[Any, ...]:
+    return tie.kind, tie.starts, tie.ends, tie.unit, tie.establishment

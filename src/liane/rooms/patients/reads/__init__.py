@@ -1,0 +1,1 @@
+"""What may be asked about identities, beds and stays?"""
