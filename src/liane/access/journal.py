@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,10 @@ from liane.access.actor import Actor
 from liane.base.ids import new_id
 from liane.store import Database, Tx
 from liane.store.sql import queries
+
+if TYPE_CHECKING:
+    from liane.access.verification import Break
+    from liane.access.witness import Witness
 
 Q = queries("liane.access", "journal.sql")
 
@@ -140,3 +144,10 @@ async def record_reads(
 
     acts = [Act(action, patient, resource, detail or {}, outcome, purpose) for patient in patients]
     await reads_of(database).record(actor, acts)
+
+
+async def verify(tx: Tx, witness: Witness | None = None) -> list[Break]:
+    """Every place where the journal does not hold, first one first (see `verification`)."""
+    from liane.access.verification import verify_in
+
+    return (await verify_in(tx, witness)).breaks

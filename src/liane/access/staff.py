@@ -70,8 +70,8 @@ async def enrol(
     name: str,
     role: str,
     establishment: str,
-    units: Sequence[str] = (),
-    scope: Scope | None = None,
+    units: Sequence[str] | None = (),
+    scope: str | None = None,
 ) -> str:
     """Create (or complete) the Practitioner of `login` and give it a role; its id.
 
@@ -81,12 +81,13 @@ async def enrol(
     from liane.access.actor import SYSTEM
     from liane.access.writes import apply
 
-    if role not in POLICY:
+    if role not in POLICY or (scope and scope not in _SCOPES):
         raise Invalid(
             "access.unknown-role",
-            f"Rôle inconnu : {role}. Rôles : {', '.join(POLICY)}.",
-            f"Unknown role: {role}. Roles: {', '.join(POLICY)}.",
+            f"Rôle ou portée inconnus : {role} {scope or ''}. Rôles : {', '.join(POLICY)}.",
+            f"Unknown role or scope: {role} {scope or ''}. Roles: {', '.join(POLICY)}.",
         )
+    login = login.strip().lower()
     known = await tx.fetchval(Q["practitioner_of"], tx.tenant, login)
     practitioner = known or new_id()
     role_id = _role_id(practitioner, role, establishment)
@@ -97,8 +98,8 @@ async def enrol(
         name=name,
         role=role,
         establishment=establishment,
-        units=units,
-        scope=scope,
+        units=units or (),
+        scope=_SCOPES[scope] if scope else None,
     )
     await apply(
         tx,

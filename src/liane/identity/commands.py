@@ -8,26 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from liane.base.errors import Invalid, NotFound
 from liane.identity.settings import IdentitySettings, configure
 
 WEB_CLIENT_ID = "liane-web"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientCredentials:
-    """What a new API client must be told, once: the secret is not kept in clear."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    token_endpoint: str
-    name: str
-    scopes: tuple[str, ...]
-    establishment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +138,8 @@ def _check_password(password: str, account: Any) -> None:
     except ValidationError as refusal:
         raise Invalid(
             "identity.password",
-            "Mot de passe refusé : 12 caractères au moins, ni courant ni proche du nom.",
-            "Password refused: 12 characters at least, neither common nor close to the name.",
+            "Mot de passe refusé : 8 caractères au moins, ni courant ni proche du nom.",
+            "Password refused: 8 characters at least, neither common nor close to the name.",
             codes=[error.code for error in refusal.error_list],
         ) from refusal
 
@@ -214,27 +201,30 @@ def users(settings: IdentitySettings) -> list[UserLine]:
 
 
 def add_client(
-    settings: IdentitySettings,
-    name: str,
-    scopes: Iterable[str],
-    *,
-    establishment: str | None = None,
-) -> ClientCredentials:
+    settings: IdentitySettings, name: str, scope: str, *, establishment: str | None = None
+) -> dict[str, str]:
     """Register an API client (client_credentials, HTTP Basic) with the widest scopes it may have.
 
-    The caller has checked that each scope exists (`liane.access.scopes.is_known`).
+    Gives what the program must be told, once (the secret is not kept in clear): `client_id`,
+    `client_secret`, `token_endpoint`, `scope`. Raises `Invalid` for a scope that does not exist.
     """
     configure(settings)
     from liane.identity.models import Client
+    from liane.identity.scopes import is_system_scope
 
-    wanted = tuple(dict.fromkeys(" ".join(scopes).split()))
-    if not wanted:
+    wanted = list(dict.fromkeys(scope.split()))
+    unknown = [each for each in wanted if not is_system_scope(each)]
+    if unknown or not wanted:
         raise Invalid(
-            "identity.no-scope", "Indiquez au moins une portée.", "Name at least one scope."
+            "identity.scope",
+            f"Portée inconnue : {' '.join(unknown) or 'aucune donnée'}.",
+            f"Unknown scope: {' '.join(unknown) or 'none given'}.",
+            "Exemples : system/*.cruds, system/Observation.rs, system/ImagingStudy.c",
+            "Examples: system/*.cruds, system/Observation.rs, system/ImagingStudy.c",
         )
     secret = secrets.token_urlsafe(32)
     client = Client.objects.create(
-        name=name,
+        name=name[:255],
         client_id=secrets.token_hex(12),
         client_secret=secret,
         client_type=Client.CLIENT_CONFIDENTIAL,
@@ -242,9 +232,13 @@ def add_client(
         allowed_scopes=" ".join(wanted),
         establishment=establishment or "",
     )
-    return ClientCredentials(
-        client.client_id, secret, f"{settings.issuer}/token/", name, wanted, establishment
-    )
+    return {
+        "name": name,
+        "client_id": client.client_id,
+        "client_secret": secret,
+        "token_endpoint": f"{settings.issuer}/token/",
+        "scope": " ".join(wanted),
+    }
 
 
 def remove_client(settings: IdentitySettings, client_id: str) -> None:

@@ -48,6 +48,12 @@ _SMART = re.compile(r"(system|user|patient)/(\*|[A-Z][A-Za-z]{1,63})\.(c?r?u?d?s
 _WORDS = {"read": "rs", "write": "cud", "*": "cruds"}
 
 
+def is_system_scope(scope: str) -> bool:
+    """Whether a program may be registered with this scope."""
+    match = _SMART.fullmatch(scope)
+    return match is not None and match[1] == "system" and bool(match[3])
+
+
 def covered(wanted: str, allowed: Iterable[str]) -> bool:
     """Whether a client registered with `allowed` may be given `wanted`: the same scope, or a
     narrower one (`system/Patient.rs` under `system/*.cruds`).

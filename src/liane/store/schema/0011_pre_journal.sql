@@ -28,7 +28,7 @@ create table journal.entry (
 ) with (fillfactor = 85);
 
 create unique index entry_seq on journal.entry (tenant, seq) where seq is not null;
-create index entry_pending on journal.entry (tenant, id) where seq is null;
+create unique index entry_pending on journal.entry (tenant, id) where seq is null;
 -- Read by people, never by the writers: only sealed rows pay for these.
 create index entry_patient on journal.entry (tenant, patient, at) where seq is not null;
 create index entry_actor on journal.entry (tenant, actor, at) where seq is not null;
@@ -37,6 +37,18 @@ comment on table journal.entry is
 
 alter table journal.entry enable row level security;
 create policy tenant_wall on journal.entry
+  using (tenant = current_setting('liane.tenant')::smallint);
+
+create table journal.chain (
+  tenant        smallint not null,
+  establishment text     not null,
+  chain_seq     bigint   not null,
+  chain_hash    bytea    not null,
+  primary key (tenant, establishment)
+);
+comment on table journal.chain is 'Where the chain of each establishment stands, for the sealer';
+alter table journal.chain enable row level security;
+create policy tenant_wall on journal.chain
   using (tenant = current_setting('liane.tenant')::smallint);
 
 create function journal.refuse() returns trigger language plpgsql as $$
