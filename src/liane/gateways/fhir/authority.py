@@ -1,0 +1,117 @@
+"""Who sends this request, and may they do this to that resource?
+
+Every interaction passes here before it touches the record: the token, its scopes for the type,
+then the gate for the patient concerned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from liane.access import gate, scopes
+from liane.access.actor import Actor
+from liane.access.permissions import Permission
+from liane.access.scopes import Letter
+from liane.base.errors import Denied, LianeError
+from liane.fhir import definitions
+from liane.fhir.extraction import extract
+from liane.store import Tx
+from liane.store.resources import Version
+
+
+class Unauthenticated(LianeError):
+    """No token, or one that is unknown, expired or revoked."""
+
+    http_status = 401
+    fhir_code = "login"
+
+
+def unauthenticated() -> Unauthenticated:
+    """The refusal that asks for a token."""
+    return Unauthenticated(
+        "fhir.token",
+        "Un jeton d’accès valide est nécessaire.",
+        "A valid access token is needed.",
+        "Demandez un jeton au point token_endpoint, puis : Authorization: Bearer …",
+        "Get a token from the token_endpoint, then: Authorization: Bearer ...",
+    )
+
+
+def require_type(actor: Actor, type_: str, letter: Letter) -> None:
+    """Raise `Denied` unless the token's scopes cover this interaction on this type."""
+    if actor.kind == "staff":
+        own = [f"system/{s.removeprefix('user/')}" for s in actor.scopes if s.startswith("user/")]
+        if not scopes.allows(own, type_, letter):
+            raise Denied(
+                "access.scope",
+                f"Le jeton ne donne pas ce droit sur {type_}.",
+                f"The token does not give this right on {type_}.",
+                f"Demandez la portée user/{type_}.{letter}.",
+                f"Ask for the scope user/{type_}.{letter}.",
+            )
+        return
+    scopes.require_scope(actor, type_, letter)
+
+
+def allows_type(actor: Actor, type_: str, letter: Letter) -> bool:
+    """As `require_type`, as an answer."""
+    try:
+        require_type(actor, type_, letter)
+    except Denied:
+        return False
+    return True
+
+
+def patient_of(version: Version) -> str | None:
+    """The patient whose compartment holds this version; None for a deletion."""
+    if version.deleted:
+        return None
+    return extract(version.resource).patient
+
+
+async def require_read(tx: Tx, actor: Actor, patient: str | None, type_: str) -> None:
+    """Raise `Denied` unless this actor may read a resource of this patient."""
+    if patient is None:
+        await gate.require(tx, actor, Permission.FHIR_API)
+        limit = gate.restriction(actor, Permission.FHIR_API, resource_type=type_)
+        if limit is not None and not limit.patientless:
+            raise _not_yours()
+        return
+    await gate.require(tx, actor, Permission.FHIR_API, patient=_relevant(actor, patient))
+
+
+async def require_write(tx: Tx, actor: Actor, patients: Iterable[str | None]) -> None:
+    """Raise `Denied` unless this actor may write for each of these patients.
+
+    Staff need the right to write in the chart; what belongs to no patient (the structure of the
+    house) is only for those who manage it.
+    """
+    for patient in set(patients):
+        if actor.kind != "staff":
+            known = patient if patient is None else _relevant(actor, patient)
+            await gate.require(tx, actor, Permission.FHIR_API, patient=known)
+        elif patient is None:
+            await gate.require(tx, actor, Permission.STAFF_ADMIN)
+        else:
+            await gate.require(tx, actor, Permission.CHART_WRITE, patient=patient)
+
+
+def patient_of_resource(resource: dict[str, Any]) -> str | None:
+    """The patient a resource being written belongs to."""
+    if resource.get("resourceType") not in definitions.types():
+        return None
+    return extract(resource).patient
+
+
+def _relevant(actor: Actor, patient: str) -> str | None:
+    """For a program of the whole group the patient does not change the decision."""
+    return None if actor.kind == "client" and actor.establishment is None else patient
+
+
+def _not_yours() -> Denied:
+    return Denied(
+        "access.no-relation",
+        "Cette ressource n’est pas ouverte à votre compte.",
+        "This resource is not open to your account.",
+    )

@@ -1,0 +1,127 @@
+"""What does one FHIR request ask, and what may be answered to it?
+
+`Exchange` is the request as the interactions see it; `Answer` is what they give back. Both know
+nothing of the web framework, so that an entry of a Bundle is served exactly like a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from liane.access.actor import Actor
+from liane.base.errors import Invalid
+from liane.store import Database, Tx
+from liane.store.resources import Version, Write
+
+Items = list[tuple[str, str]]
+_ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
+
+
+class WriteMany(Protocol):
+    """The write action of a room: see `liane.rooms.record.write_resources`."""
+
+    def __call__(
+        self, tx: Tx, actor: Actor, writes: Sequence[Write], *, reason: str
+    ) -> Awaitable[list[Version]]:
+        """Write, journal and announce; see the room's action."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the gateway stands on: the record, the rooms' write actions, its own address."""
+
+    database: Database
+    write: WriteMany
+    writers: Mapping[str, WriteMany]
+    """Resource types whose writes another room owns."""
+    check_token: Callable[[str], Awaitable[Actor | None]]
+    base: str
+    """`https://host/fhir`, without a slash at its end."""
+
+    def writer(self, type_: str) -> WriteMany:
+        """The write action of the room that owns the type."""
+        return self.writers.get(type_, self.write)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One interaction that somebody asks for."""
+
+    parts: Parts
+    actor: Actor
+    method: str
+    path: tuple[str, ...]
+    """The address below the base, cut at the slashes."""
+    query: Items = field(default_factory=list)
+    resource: dict[str, Any] | None = None
+    if_match: str | None = None
+    if_none_exist: str | None = None
+    if_none_match: str | None = None
+    prefer: str = ""
+
+    @property
+    def representation(self) -> bool:
+        """Whether the answer to a write shows the resource (R4 http, `Prefer: return`)."""
+        return "return=minimal" not in self.prefer and "return=OperationOutcome" not in self.prefer
+
+    @property
+    def lenient(self) -> bool:
+        """Whether unknown search parameters are passed over rather than refused."""
+        return "handling=lenient" in self.prefer
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The resource sent. Raises `Invalid` when there is none."""
+        if self.resource is None:
+            raise Invalid(
+                "fhir.no-body",
+                "Une ressource est attendue dans le corps de la demande.",
+                "A resource is expected in the body of the request.",
+            )
+        return self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: a status, at most one resource text, and the facts of its headers."""
+
+    status: int
+    body: str = ""
+    version: Version | None = None
+    location: str | None = None
+    patients: tuple[str | None, ...] = ()
+    """Patients whose data is shown, for the journal of reads."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Facts for the journal (never a clinical value)."""
+
+    @property
+    def etag(self) -> str | None:
+        """`W/"3"`, the version of the resource."""
+        return f'W/"{self.version.version}"' if self.version is not None else None
+
+    @property
+    def modified(self) -> datetime | None:
+        """When the version was written."""
+        return self.version.updated if self.version is not None else None
+
+
+def version_wanted(if_match: str | None) -> int | None:
+    """The version number in an If-Match header; None without one.
+
+    Raises `Invalid` for a tag that is none of ours.
+    """
+    if if_match is None:
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None:
+        raise Invalid(
+            "fhir.if-match",
+            'L’en-tête If-Match attend une version, par exemple W/"3".',
+            'If-Match expects a version, for example W/"3".',
+        )
+    return int(match[1])
