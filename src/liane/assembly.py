@@ -21,6 +21,7 @@ from litestar.types import ControllerRouterHandler
 
 from liane.access import sealing
 from liane.access.sessions import Limits, Sessions
+from liane.access.tokens import Tokens
 from liane.base.errors import Unavailable
 from liane.base.i18n import load_catalogues
 from liane.gateways.cda import render as cda_render
@@ -106,6 +107,12 @@ async def open_services(settings: Settings, dsns: Dsns) -> Services:
                 idle=timedelta(hours=settings.session_idle_hours),
                 absolute=timedelta(hours=settings.session_absolute_hours),
             ),
+        ),
+        tokens=Tokens(
+            database,
+            settings.base_url,
+            WEB_CLIENT_ID,
+            web_client_secret(identity_settings(settings, dsns)),
         ),
         catalogues=load_catalogues(PACKAGES),
         templates=Templates(PACKAGES),

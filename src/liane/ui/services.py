@@ -12,6 +12,7 @@ from liane.base.i18n import Catalogue
 
 if TYPE_CHECKING:
     from liane.access.sessions import Sessions
+    from liane.access.tokens import Tokens
     from liane.store import Database, Tx
     from liane.store.blobs import Blobs
     from liane.ui.panels import Panel
@@ -64,6 +65,8 @@ class Services:
     blobs: Blobs
     home: Path
     sessions: Sessions
+    tokens: Tokens | None = None
+    """Checks bearer tokens; None in processes that open no API."""
     clock: Clock = field(default_factory=SystemClock)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     templates: Templates | None = None
