@@ -56,7 +56,7 @@ async def append(
 async def read_since(tx: Tx, position: int, limit: int = 500) -> list[Change]:
     """What follows `position`, in order; an empty list means there is nothing yet."""
     rows = await tx.fetch(Q.since, position, limit)
-    return [Change(*row[:8], facts=_facts(row["facts"])) for row in rows]
+    return [Change(*(*row[:8], _facts(row["facts"]))) for row in rows]
 
 
 def _facts(text: str | None) -> dict[str, Any] | None:

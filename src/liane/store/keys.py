@@ -52,8 +52,10 @@ def milliseconds(at: datetime) -> int:
 
 
 def order_of(at: datetime | None) -> int:
-    """The place of a resource in an index, newest first; undated ones stand last."""
-    return OPEN_HIGH if at is None else -milliseconds(at)
+    """The place of a resource in an index, newest first; undated ones stand before all others,
+    as PostgreSQL sorts them, so that they are seen rather than buried.
+    """
+    return OPEN_LOW if at is None else -milliseconds(at)
 
 
 @cache
@@ -99,8 +101,10 @@ class _Filing:
     def file(self, resource: dict[str, Any]) -> Keys:
         found = extract(resource)
         keys = self.keys
-        keys.at = found.at
+        if found.at is not None:
+            keys.at = found.at.replace(microsecond=found.at.microsecond // 1000 * 1000)
         keys.patient = self._patient(found)
+        self._index(self._key("_type", "all"))
         for token in found.tokens:
             self._token(token)
         for ref in found.references:
@@ -184,7 +188,8 @@ class _Filing:
         if amount.param.startswith("combo-"):
             return
         self._present(amount.param)
-        self.keys.numbers.add((self._key(amount.param, "n"), *_bounds(amount)))
+        low, high = _bounds(amount)
+        self.keys.numbers.add((self._key(amount.param, number_form("n", low, high)), low, high))
         self.keys.all.update(unit_keys(self._key_of(amount.param), amount.system, amount.code))
 
     def _key_of(self, param: str) -> Any:
@@ -202,7 +207,9 @@ class _Filing:
 
     def _token_amount(self, param: str, token: Token, amount: Amount) -> None:
         """The number is filed under its code: a question about both is one range."""
-        self.keys.numbers.add((self._key(param, "cn", token.code), *_bounds(amount)))
+        low, high = _bounds(amount)
+        form = number_form("cn", low, high)
+        self.keys.numbers.add((self._key(param, form, token.code), low, high))
         self.keys.all.add(self._key(param, "sc", token.system, token.code))
         for unit in {(None, amount.code), (amount.system, amount.code)}:
             self.keys.all.add(self._key(param, "cu", token.code, *unit))
@@ -212,6 +219,11 @@ class _Filing:
         for a in {None, first.system}:
             for b in {None, second.system}:
                 self.keys.all.add(self._key(param, "scsc", a, first.code, b, second.code))
+
+
+def number_form(form: str, low: float, high: float) -> str:
+    """Single numbers and ranges are filed apart, so that a comparison reads one end of an index."""
+    return form if low == high else f"{form}-range"
 
 
 def unit_keys(hashed: Any, system: str | None, code: str | None) -> set[int]:
