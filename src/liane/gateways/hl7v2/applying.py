@@ -34,7 +34,7 @@ ATTEMPTS = 4
 WAIT_SECONDS = (0.05, 0.25, 1.0)
 
 
-class SettledElsewhere(Exception):  # noqa: N818 (not an error: somebody else did the work)
+class SettledElsewhere(Exception):
     """Another process or connection settled this message first; our effects are rolled back."""
 
 

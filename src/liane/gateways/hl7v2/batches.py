@@ -31,6 +31,9 @@ class Delivery:
 def split(data: bytes) -> Delivery:
     """Cut `data` where a message or an envelope line begins; every byte ends up in one piece."""
     body = data.removeprefix(BOM)
+    if body.startswith(b"MSH") and b"\rMSH" not in body and b"\nMSH" not in body:
+        # The usual case, found without looking at every line. (Envelope lines never follow.)
+        return Delivery((data,), ())
     starts = [(m.start(), m.group(1)) for m in _STARTS.finditer(body)]
     if len(starts) <= 1 or body[: starts[0][0]].strip():
         return Delivery((data,), ())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from liane.base.ids import new_id
 from liane.gateways.hl7v2.answers import State
 from liane.store import Database, Tx
 from liane.store.sql import queries
+
+log = logging.getLogger(__name__)
 
 Q = queries("liane.gateways.hl7v2", "inbox.sql")
 MAX_BATCH_MESSAGES = 200
@@ -105,8 +108,7 @@ class Inbox:
 
     async def stop(self) -> None:
         """Write what still waits, then end."""
-        while self._queue:
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*(future for _, _, future in self._queue), return_exceptions=True)
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
@@ -143,7 +145,9 @@ class Inbox:
                 stored = await store_arrivals(tx, [(a, id_) for a, id_, _ in batch])
         except LianeError as problem:
             _fail(batch, problem)
-        except Exception as problem:  # noqa: BLE001 - the writer must outlive any failure
+        except Exception as problem:
+            # The writer must outlive any failure.
+            log.exception("messages could not be stored")
             _fail(batch, _not_kept(problem))
         else:
             for (_, _, future), one in zip(batch, stored, strict=True):

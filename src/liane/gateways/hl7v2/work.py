@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from liane.store.resources import Version
 
 
-class PatientUnknown(Conflict):  # noqa: N818 (named like its family in base.errors)
+class PatientUnknown(Conflict):
     """The message waits for the identity staff: its patient is not known, or not for sure."""
 
 
-class NotInterpreted(Exception):  # noqa: N818 (not an error: the message is kept and answered AA)
+class NotInterpreted(Exception):
     """A well-formed message that asks nothing of us."""
 
     def __init__(self, fr: str, en: str) -> None:

@@ -100,8 +100,7 @@ def _words(root: Any) -> str:
     body = root.find(f"{_NS}component/{_NS}structuredBody")
     if body is None:
         return ""
-    pieces: list[str] = []
-    for section in body.iter(f"{_NS}title", f"{_NS}text"):
-        pieces.append(" ".join("".join(section.itertext()).split()))
+    sections = body.iter(f"{_NS}title", f"{_NS}text")
+    pieces = [" ".join("".join(section.itertext()).split()) for section in sections]
     text = "\n".join(piece for piece in pieces if piece)
     return re.sub(r"\n{2,}", "\n", visible(text))[:MAX_TEXT_CHARS]

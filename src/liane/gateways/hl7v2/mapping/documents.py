@@ -84,7 +84,7 @@ def deed_of(message: Message, group: Group, obx: Segment | None) -> Deed:
     """
     control = group.orc.get(1).upper() if group.orc is not None else ""
     status = obx.get(11).upper() if obx is not None else ""
-    if status == "D" or control == "CA" or message.kind in {"MDM^T11"}:
+    if status == "D" or control == "CA" or message.kind == "MDM^T11":
         return Deed.WITHDRAW
     if message.kind in {"MDM^T09", "MDM^T10"} or control == "RO":
         return Deed.REPLACE
@@ -193,8 +193,6 @@ def content_of(obx: Segment) -> tuple[bytes, str]:
     content_type = _CONTENT_TYPES.get((kind, subtype))
     if content_type is None:
         content_type = "text/plain" if kind in {"TEXT", "TX", ""} else "application/octet-stream"
-        if subtype in {"PDF"}:
-            content_type = "application/pdf"
     if encoding == "BASE64":
         content = decoded_base64(ed.raw(5), MAX_DOCUMENT_BYTES)
     elif encoding == "HEX":

@@ -17,7 +17,7 @@ with incoming as (
                              received_at, message_at, raw, size, batch, state, flags, reason_code,
                              reason_fr, reason_en, settled_at)
   select $1, i.id, i.partner, i.sender, i.peer, i.control_id, i.sha256, i.kind, i.event,
-         $18, i.message_at, i.raw, octet_length(i.raw), nullif(i.batch, ''), i.state,
+         $18::timestamptz, i.message_at, i.raw, octet_length(i.raw), nullif(i.batch, ''), i.state,
          string_to_array(nullif(i.flags, ''), ',') ||
            case when i.control_id <> '' and exists (
              select from hl7v2.message m
@@ -25,7 +25,7 @@ with incoming as (
                and m.sha256 <> i.sha256)
            then array['control-id-reused'] else '{}' end,
          i.reason_code, i.reason_fr, i.reason_en,
-         case when i.state = 'pending' then null else $18 end
+         case when i.state = 'pending' then null else $18::timestamptz end
   from incoming i
   where not exists (select from before b where b.place = i.place)
   order by i.place
