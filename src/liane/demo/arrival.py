@@ -5,6 +5,7 @@ In order: the movements, the samples, words of microbiology, letters, images.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from liane.demo.adt import Move, movement_message
@@ -90,8 +91,6 @@ def _report(sample: Sample, control_id: str) -> Parcel:
 
 
 def _micro(person: Person, sample: Sample, words: str, now: datetime) -> Parcel:
-    from dataclasses import replace
-
     control_id = f"S{person.number:05d}M"
     loinc = DIRECT_EXAMINATION if words.startswith("Hémo") else MICROBIOLOGY
     fresh = person.number == 12

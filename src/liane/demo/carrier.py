@@ -8,7 +8,7 @@ import json
 import zlib
 from typing import Self
 
-from liane.demo.doors import Doors, FhirDoor
+from liane.demo.doors import Doors, FhirAwayError, FhirDoor
 from liane.demo.ledger import Parcel
 from liane.demo.mllp import MllpLine
 from liane.demo.storage_scu import RefusedAssociationError, StorageLine
@@ -42,8 +42,10 @@ class Carrier:
         if parcel.kind == "dicom":
             return await self._deliver_image(parcel)
         resources = json.loads(parcel.payload)
-        await self._fhir.write(resources)
-        return "200"
+        while True:
+            with contextlib.suppress(FhirAwayError):
+                await self._fhir.write(resources)
+                return "200"
 
     async def _deliver_message(self, parcel: Parcel) -> str:
         index = zlib.crc32(parcel.lane.encode()) % len(self._mllp)

@@ -73,6 +73,10 @@ class FhirRefusedError(Exception):
     """The platform would not take what it was given."""
 
 
+class FhirAwayError(Exception):
+    """The platform did not answer, or was too busy, however often it was asked."""
+
+
 class FhirDoor:
     """A FHIR client: transactions, reads and searches, patient when the server is away."""
 
@@ -132,7 +136,7 @@ class FhirDoor:
                     )
                 await asyncio.sleep(pause)
             pause *= 2
-        raise FhirRefusedError(f"{method} {url}: no answer after {TRIES} tries")
+        raise FhirAwayError(f"{method} {url}: no answer after {TRIES} tries")
 
     async def _once(self, method: str, url: str, content: bytes | None) -> httpx.Response:
         token = self._token if isinstance(self._token, str) else await self._token()

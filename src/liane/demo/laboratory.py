@@ -65,9 +65,20 @@ def sampling_hours(person: Person) -> list[float]:
     return [hour for hour in hours if hour < stay.hours - 0.4][-limit:]
 
 
-def sample_at(person: Person, move: Move, story: str, hours: float, order: str) -> Sample:
-    """The sample taken `hours` after the arrival, with every panel the story asks for."""
-    taken = move.admitted + timedelta(hours=hours)
+def sample_at(
+    person: Person,
+    move: Move,
+    story: str,
+    hours: float,
+    order: str,
+    *,
+    taken: datetime | None = None,
+) -> Sample:
+    """The sample taken `hours` after the arrival, with every panel the story asks for.
+
+    `taken` is when it was drawn, if that is not simply so many hours after the admission.
+    """
+    taken = taken or move.admitted + timedelta(hours=hours)
     delay = chance("delay", order).uniform(35, 70)
     panels = tuple(
         (panel, tuple(_result(person, story, key, hours) for key in row["analytes"]))

@@ -146,6 +146,10 @@ class Ledger:
         row = self._base.execute("select value from state where key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
+    def states(self) -> list[tuple[str, str]]:
+        """All remembered values."""
+        return [(str(key), str(value)) for key, value in self._base.execute("select * from state")]
+
     def forget(self) -> None:
         """Begin anew: another installation has another history."""
         self._base.executescript("delete from outbox; delete from state;")

@@ -26,6 +26,10 @@ CONSULTATION = ("11488-4", "Compte rendu de consultation")
 DISCHARGE = ("11490-0", "Lettre de liaison à la sortie")
 IMAGING_REPORT = ("18748-4", "Compte rendu d'imagerie")
 LEFT, WIDTH, LINE = 62, 470, 14.5
+FOLLOW_UP = (
+    "Consultation de contrôle à prévoir avec le médecin traitant. Reconsulter en cas de fièvre,"
+    " de douleur ou de gêne respiratoire."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def story_letter(
         ("Traitement", f"{treatment}." if treatment else "Aucun traitement."),
         (
             "Conclusion",
-            "Consultation de contrôle à prévoir avec le médecin traitant. Reconsulter en cas de fièvre, de douleur ou de gêne respiratoire.",
+            FOLLOW_UP,
         ),
     )
     return Letter(number, kind, person, unit, at, told)

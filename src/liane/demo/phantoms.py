@@ -100,7 +100,9 @@ def brain(seed: int, level: float, size: int = 256) -> NDArray[np.uint16]:
     cortex = _ellipse(x, y, (0, 0), (0.61 * grow, 0.77 * grow), 0.05)
     folds = 0.5 + 0.5 * np.sin(26 * np.arctan2(y, x) + 9 * np.sqrt(x * x + y * y))
     white = _ellipse(x, y, (0, 0), (0.5 * grow, 0.64 * grow), 0.25)
-    picture = 620 * head - 520 * skull + 560 * cortex * (0.82 + 0.18 * folds) - 150 * white
+    picture = (
+        620 * head - 520 * skull + 560 * cortex * (1 - 0.2 * folds * (1 - white)) - 150 * white
+    )
     if 0.3 < level < 0.75:
         for side in (-1, 1):
             picture -= 380 * _ellipse(x, y, (side * 0.11, -0.08), (0.07, 0.24), 0.3) * cortex
