@@ -50,6 +50,7 @@ class Tx:
         self.tenant = database.tenant
         self.now = now
         self._after: list[AfterCommit] = []
+        self._savepoints = 0
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
         """All rows of the answer."""
@@ -77,12 +78,17 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo only what happens inside when it fails (one entry of a batch)."""
         kept = len(self._after)
+        self._savepoints += 1
+        name = f"liane_{self._savepoints}"
+        await self.execute(f"savepoint {name}")
         try:
-            async with self.connection.transaction():
+            with said_plainly():
                 yield
         except BaseException:
             del self._after[kept:]
+            await _undo(self.connection, f"rollback to savepoint {name}")
             raise
+        await self.execute(f"release savepoint {name}")
 
     def after_commit(self, call: AfterCommit) -> None:
         """Run `call` once the work is durable; never run when it is rolled back."""
@@ -201,7 +207,7 @@ class Database:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
                 # Nothing has been done yet, so trying again is safe.
                 if connection is not None:
-                    connection.terminate()
+                    _drop(connection)
                     await self._release(connection)
                 if time.monotonic() > deadline:
                     raise unreachable(failure) from failure
@@ -234,10 +240,15 @@ async def _nothing_to_reset(connection: Any) -> None:
     """Session state is never used (only SET LOCAL and transaction locks), so nothing to undo."""
 
 
-async def _undo(connection: Any) -> None:
-    if connection.is_closed():
-        return
+async def _undo(connection: Any, command: str = "rollback") -> None:
     try:
-        await connection.execute("rollback")
+        await connection.execute(command)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        _drop(connection)
+
+
+def _drop(connection: Any) -> None:
+    try:
         connection.terminate()
+    except asyncpg.InterfaceError:
+        pass  # the pool has dropped it already

@@ -50,7 +50,7 @@ def hashed_condition(exact: list[int], leading: list[int] | None) -> Condition:
         return Condition(test)
 
     def way(arguments: Arguments) -> str:
-        return f"select rid from record.ix where h = any({arguments.add(leading, 'bigint[]')})"
+        return f"select rid from record.ix where h = any({arguments.add(leading, 'bigint[]')})"  # noqa: S608
 
     return Condition(test, way, leading)
 
@@ -76,7 +76,7 @@ class _Making:
         return make()
 
     def _names(self) -> list[str]:
-        """A `combo-` parameter asks the plain one and the one of the components (R4 Observation)."""
+        """A `combo-` parameter asks the plain one and that of the components (R4 Observation)."""
         name = self.asked.param
         if name.startswith("combo-"):
             plain = name.removeprefix("combo-")
@@ -173,7 +173,7 @@ class _Making:
         def way(a: Arguments) -> str:
             # A bare id may name the patient (in the row) or something else (in the index).
             return (
-                f"select rid from record.ix where h = any({a.add(exact, 'bigint[]')}) union all "
+                f"select rid from record.ix where h = any({a.add(exact, 'bigint[]')}) union all "  # noqa: S608
                 "select rid from record.resource where tenant = "
                 "current_setting('liane.tenant')::smallint and type = "
                 f"{a.add(self.type, 'text')} and patient = any({a.add(every, 'text[]')})"
@@ -207,7 +207,7 @@ class _Making:
             else:
                 tests = [_begins(a, column, f) for f in folded]
             return (
-                "select rid from record.ix_text where tenant = "
+                "select rid from record.ix_text where tenant = "  # noqa: S608
                 "current_setting('liane.tenant')::smallint and "
                 f"h = any({a.add(hashes, 'bigint[]')}) and ({' or '.join(tests)})"
             )
@@ -221,7 +221,7 @@ class _Making:
 
         def way(a: Arguments) -> str:
             return (
-                "select rid from record.ix_text where tenant = "
+                "select rid from record.ix_text where tenant = "  # noqa: S608
                 "current_setting('liane.tenant')::smallint and "
                 f"h = any({a.add(hashes, 'bigint[]')}) and value = any({a.add(folded, 'text[]')})"
             )
@@ -305,7 +305,7 @@ def _number_way(hashes: tuple[list[int], list[int]], number: str) -> Callable[[A
 
 
 def _system_and_code(value: str) -> tuple[str | None, str | None]:
-    """`code` gives ("", code), `system|code` both, `|code` (None, code), `system|` (system, None)."""
+    """`code` gives ("", code), `s|code` both, `|code` (None, code) and `s|` (s, None)."""
     parts = split(value, "|")
     if len(parts) == 1:
         return "", unescape(parts[0])

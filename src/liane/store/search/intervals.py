@@ -112,7 +112,7 @@ def _both(
 ) -> str:
     near, far = (a.add(h, "bigint[]") for h in hashes)
     return (
-        f"select rid from {table} where h = any({near}) and {' and '.join(short)} union all "
+        f"select rid from {table} where h = any({near}) and {' and '.join(short)} union all "  # noqa: S608
         f"select rid from {table} where h = any({far}) and {' and '.join(long)}"
     )
 

@@ -43,7 +43,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def unescape(text: str) -> str:
-    """Take away the backslashes before `,`, `|`, `$` and `\\`."""
+    """Take away the backslashes that guard a separator or another backslash."""
     return re.sub(r"\\([\\,|$])", r"\1", text)
 
 

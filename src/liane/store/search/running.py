@@ -166,7 +166,7 @@ async def _leader(tx: Tx, query: Query, conditions: list[Condition]) -> Conditio
         return leading[0]
     arguments = Arguments()
     probes = ", ".join(
-        f"(select count(*) from (select 1 from ({one.way(arguments)}) w limit {PROBE_LIMIT}) p)"
+        f"(select count(*) from (select 1 from ({one.way(arguments)}) w limit {PROBE_LIMIT}) p)"  # noqa: S608
         for one in leading
         if one.way is not None
     )
