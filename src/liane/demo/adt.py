@@ -68,7 +68,7 @@ class Move:
 
     def cancelled(self) -> Move:
         """The message that takes this movement back."""
-        events = {"A01": "A11", "A04": "A11", "A02": "A12", "A03": "A13", "A06": "A12"}
+        events = {"A01": "A11", "A04": "A11", "A02": "A12", "A03": "A13"}
         return replace(self, event=events[self.event], action="CANCEL", original_event=self.event)
 
 

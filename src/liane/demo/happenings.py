@@ -101,7 +101,7 @@ def _to_a_ward(hospital: Hospital, lodger: Lodger, draw: Random, now: datetime) 
     ward = draw.choice(best)
     move = hospital.transfer(lodger, ward, draw.choice(hospital.free_beds(ward)), now)
     found = [movement(hospital, person, move, now)]
-    if draw.random() < 0.04:
+    if move.event == "A02" and draw.random() < 0.08:
         hospital.put_back(replace(lodger, leaves=hospital.hours + 1))
         found.append(movement(hospital, person, move.cancelled(), now))
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -117,7 +118,7 @@ def _parcels(anchor: datetime, order: LoadOrder, run: str) -> list[list[Parcel]]
     everybody = population(anchor.date())
     hospital = Hospital.at_the_start(everybody, anchor)
     people = [one for one in present(anchor.date()) if one.number != 12]
-    total = int(order.rate * order.seconds)
+    total, turns = int(order.rate * order.seconds), Counter[int]()
     lanes: list[list[Parcel]] = [[] for _ in range(order.connections)]
     began = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
     for index in range(total):
@@ -127,16 +128,18 @@ def _parcels(anchor: datetime, order: LoadOrder, run: str) -> list[list[Parcel]]
         at = began + timedelta(seconds=index)
         move = hospital.current_move(hospital.lodgers[person.number], at)
         control_id = f"L{run}{index:06d}"
-        lanes[connection].append(
-            _movement(person, move, control_id, at)
-            if index // order.connections % 5 == 4
-            else _report(person, move, control_id, at)
-        )
+        if index // order.connections % 5 == 4:
+            turns[person.number] += 1
+            parcel = _movement(person, move, control_id, at, turns[person.number])
+        else:
+            parcel = _report(person, move, control_id, at)
+        lanes[connection].append(parcel)
     return lanes
 
 
-def _movement(person: Person, move: Move, control_id: str, at: datetime) -> Parcel:
-    step = replace(move, key=control_id, event="A02", at=at)
+def _movement(person: Person, move: Move, control_id: str, at: datetime, turn: int) -> Parcel:
+    """A transfer out of the bed or back into it, so that each is a stretch of its own."""
+    step = replace(move, key=control_id, event="A02", at=at, bed=move.bed if turn % 2 else None)
     payload = movement_message(person, step, control_id, at)
     return Parcel(control_id, "hl7", person.id, payload, expected_movement(person, step))
 
