@@ -16,7 +16,7 @@ export interface Change {
 interface Message {
   position?: number;
   events?: Change[];
-  reset?: boolean;
+  reload?: boolean;
 }
 
 export interface Listener {
@@ -24,7 +24,11 @@ export interface Listener {
   /** The server cannot say what was missed: everything must be read again. */
   reset(): void;
   state(state: "live" | "offline", since: number): void;
+  /** The session was closed: nothing more is said until the person signs in again. */
+  signedOut(): void;
 }
+
+const SIGNED_OUT = 4401;
 
 const SILENCE_MS = 40_000; // the server speaks at least every 15 s
 const GRACE_MS = 1_500; // a cut shorter than this is not shown
@@ -74,8 +78,12 @@ export class Channel {
     this.socket = socket;
     socket.onopen = () => this.subscribe();
     socket.onmessage = (event) => this.hear(JSON.parse(String(event.data)) as Message);
-    socket.onclose = () => {
-      if (this.socket === socket) this.lost();
+    socket.onclose = (event) => {
+      if (this.socket !== socket) return;
+      if (event.code === SIGNED_OUT) {
+        this.stop();
+        this.listener.signedOut();
+      } else this.lost();
     };
   }
 
@@ -86,7 +94,7 @@ export class Channel {
     this.grace = 0;
     this.cutAt = 0;
     this.listener.state("live", this.lastHeard);
-    if (message.reset) this.listener.reset();
+    if (message.reload) this.listener.reset();
     if (message.position === undefined) return;
     const fresh = message.position > this.position;
     this.position = Math.max(this.position, message.position);

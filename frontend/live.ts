@@ -126,6 +126,11 @@ export function startLive(): void {
       plan(liveElements());
     },
     state: showState,
+    signedOut: () => {
+      showState("offline", Date.now());
+      const place = document.querySelector("#offline-banner span");
+      if (place) place.textContent = say("live.signed_out");
+    },
   });
   let known = topics().join(" ");
   document.addEventListener("htmx:afterSettle", () => {

@@ -95,6 +95,7 @@ async function main() {
   });
   fonts();
   writeFileSync(join(built, "icons.svg"), sprite());
+  copyFileSync(join(styles, "mark.svg"), join(built, "mark.svg"));
   const stamps = {};
   for (const name of readdirSync(built)) {
     if (!/\.(css|js|svg)$/.test(name)) continue;

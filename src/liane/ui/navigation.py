@@ -43,4 +43,6 @@ def doors_for(actor: Actor) -> list[Door]:
 def initials(name: str) -> str:
     """Two letters beside the name of the person signed in."""
     words = [word for word in name.replace("-", " ").split() if word[:1].isalpha()]
-    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+    return "".join(
+        word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)
+    ).upper()

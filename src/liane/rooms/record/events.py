@@ -111,7 +111,7 @@ def treatment(request: Resource, names: Names) -> Stretch | None:
     status = str(request.get("status", ""))
     if status in GONE or request.get("intent") in ("proposal",):
         return None
-    dosage = next(iter(request.get("dosageInstruction") or request.get("dosage") or ()), {})
+    dosage: Resource = next(iter(request.get("dosageInstruction") or request.get("dosage") or ()), {})
     bounds = dosage.get("timing", {}).get("repeat", {}).get("boundsPeriod", {})
     validity = request.get("dispenseRequest", {}).get("validityPeriod", {})
     period = request.get("effectivePeriod", {})
@@ -160,7 +160,7 @@ def dose(dosage: Resource) -> str:
     """`1 g × 3/j PO`: as written by the prescriber, else put together from its coded parts."""
     if dosage.get("text"):
         return str(dosage["text"])
-    rate = next(iter(dosage.get("doseAndRate", ())), {})
+    rate: Resource = next(iter(dosage.get("doseAndRate", ())), {})
     quantity = rate.get("doseQuantity", {})
     parts = []
     if "value" in quantity:

@@ -49,12 +49,12 @@ MEASURED_FOR = timedelta(hours=1)
 OBSERVED_FOR = timedelta(hours=4)
 ONE_ROUND = timedelta(minutes=10)
 _CELSIUS = {"", "°C", "Cel", "C", "℃", "degC"}
-_NORMAL = {
-    "pulse": (51, 90),
-    "systolic": (111, 219),
-    "temperature": (Decimal("36.1"), Decimal("38.0")),
-    "saturation": (96, 100),
-    "respiration": (12, 20),
+_LOWEST_NORMAL = {
+    "pulse": Decimal(51),
+    "systolic": Decimal(111),
+    "temperature": Decimal("36.1"),
+    "saturation": Decimal(96),
+    "respiration": Decimal(12),
 }
 _LEVELS = {
     "LA9340-6": "A",
@@ -98,14 +98,14 @@ def _judged(name: str, shown: Shown) -> tuple[str, str]:
     if name == "consciousness":
         letter = level(shown.text)
         return ("critical" if letter and letter != "A" else "", "")
-    limits = _NORMAL.get(name)
-    if limits is None or shown.number is None or shown.low is not None or shown.high is not None:
+    lowest = _LOWEST_NORMAL.get(name)
+    if lowest is None or shown.number is None or shown.low is not None or shown.high is not None:
         return "", ""
     points = news2.score(_signs({name: shown})).points.get(name, 0)
     severity = "critical" if points >= 3 else "out" if points else ""
     if not severity:
         return "", ""
-    return severity, "low" if shown.number < limits[0] else "high"
+    return severity, "low" if shown.number < lowest else "high"
 
 
 def level(text: str) -> str | None:
