@@ -105,6 +105,7 @@ class Installation:
         assert self.keeper.stdout is not None
         assert self.keeper.stdout.readline() == b"up\n"
         self.command("migrate")
+        self.command("partner", "accept-loopback")
         for name in ("worker", "gateway", "serve"):
             self.launch(name)
         self.wait_for_doors()

@@ -1,4 +1,4 @@
-"""How does an operator give a person an account, or a program its keys?"""
+"""How does an operator let in a person, a program, or the systems of this machine?"""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import json
 import secrets
 import sys
 
-from liane.access.scopes import is_known
 from liane.access.staff import enrol
 from liane.assembly import identity_settings, services_open
-from liane.base.errors import Invalid
+from liane.gateways.dicom import partners as dicom_partners
+from liane.gateways.hl7v2 import partners as hl7v2_partners
 from liane.identity import commands
 from liane.installation import Dsns, database_running
 from liane.settings import Settings
@@ -55,30 +55,27 @@ def add_client(settings: Settings, given: argparse.Namespace) -> int:
         keys = commands.add_client(
             identity_settings(settings, dsns),
             name=given.name,
-            scopes=_known_scopes(given.scope),
+            scope=given.scope,
             establishment=given.establishment,
         )
-    shown = {
-        "client_id": keys.client_id,
-        "client_secret": keys.client_secret,
-        "token_endpoint": keys.token_endpoint,
-    }
     if given.json:
-        print(json.dumps(shown))
+        print(json.dumps(keys))
     else:
-        for name, value in shown.items():
+        for name, value in keys.items():
             print(f"{name}: {value}")
     return 0
 
 
-def _known_scopes(text: str) -> list[str]:
-    wanted = text.split()
-    if unknown := [scope for scope in wanted if not is_known(scope)]:
-        raise Invalid(
-            "client.scope",
-            f"Portée inconnue : {' '.join(unknown)}.",
-            f"Unknown scope: {' '.join(unknown)}.",
-            "Exemples : system/*.cruds, system/Observation.rs.",
-            "Examples: system/*.cruds, system/Observation.rs.",
-        )
-    return wanted
+def accept_loopback(settings: Settings) -> int:
+    """`liane partner accept-loopback`: for the demonstration and for tests."""
+    with database_running(settings) as dsns:
+        asyncio.run(introduce_loopback(settings, dsns))
+    print("HL7 v2 and DICOM systems of this machine may send, as a provisional partner.")
+    return 0
+
+
+async def introduce_loopback(settings: Settings, dsns: Dsns) -> None:
+    """Make the systems of this machine partners, if nobody has decided otherwise."""
+    async with services_open(settings, dsns) as services, services.database.transaction() as tx:
+        await hl7v2_partners.ensure(tx)
+        await dicom_partners.introduce_loopback(tx)

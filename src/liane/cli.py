@@ -76,6 +76,14 @@ def _add_accounts(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add_client.add_argument("--establishment", default=None, help="limit to one establishment")
     add_client.add_argument("--json", action="store_true", help="print JSON")
 
+    partner = commands.add_parser("partner", help="systems that send").add_subparsers(required=True)
+    _add(
+        partner,
+        "accept-loopback",
+        "let every HL7 v2 and DICOM system of this machine send (demonstration, tests)",
+        _partner_loopback,
+    )
+
 
 def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     bring = _add(commands, "import", "bring files into the record; repeatable", _import)
@@ -144,6 +152,12 @@ def _client_add(settings: Settings, given: argparse.Namespace) -> int:
     from liane.accounts import add_client
 
     return add_client(settings, given)
+
+
+def _partner_loopback(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.accounts import accept_loopback
+
+    return accept_loopback(settings)
 
 
 def _import(settings: Settings, given: argparse.Namespace) -> int:

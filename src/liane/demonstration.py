@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from liane.accounts import introduce_loopback
 from liane.assembly import identity_settings
 from liane.demo.staff import accounts
 from liane.identity import commands
@@ -48,6 +49,7 @@ async def run_demo(settings: Settings) -> int:
 async def _start(settings: Settings, dsns: Dsns, supervisor: Supervisor) -> None:
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, prepare, settings, dsns)
+    await introduce_loopback(settings, dsns)
     await loop.run_in_executor(None, _demo_accounts, settings, dsns)
     for name in ("worker", "gateway", "serve"):
         await supervisor.start(Child(name, own_command(name)))
@@ -94,10 +96,10 @@ def _demo_client(settings: Settings, dsns: Dsns) -> dict[str, str]:
         kept: dict[str, str] = json.loads(file.read_text("utf-8"))
         if kept["LIANE_TEST_DEMO_CLIENT_ID"] in known:
             return _with_address(settings, kept)
-    made = commands.add_client(identity, DEMO_CLIENT, ["system/*.cruds"])
+    made = commands.add_client(identity, name=DEMO_CLIENT, scope="system/*.cruds")
     keys = {
-        "LIANE_TEST_DEMO_CLIENT_ID": made.client_id,
-        "LIANE_TEST_DEMO_CLIENT_SECRET": made.client_secret,
+        "LIANE_TEST_DEMO_CLIENT_ID": made["client_id"],
+        "LIANE_TEST_DEMO_CLIENT_SECRET": made["client_secret"],
     }
     _write_private(file, json.dumps(keys))
     return _with_address(settings, keys)

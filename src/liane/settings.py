@@ -101,14 +101,14 @@ def _checked(given: Mapping[str, object]) -> Settings:
             "Corrigez le nom, ou retirez-le ; `liane settings` liste tous les réglages.",
             "Correct the name or remove it; `liane settings` lists every setting.",
         )
-    values = {name: _converted(fields[name], value) for name, value in given.items()}
+    values: dict[str, Any] = {
+        name: _converted(fields[name], value) for name, value in given.items()
+    }
     return Settings(**values)
 
 
 def _converted(item: dataclasses.Field[Any], value: object) -> object:
-    kind = type(item.default)
-    if issubclass(kind, Path):
-        kind = Path
+    kind: Any = Path if isinstance(item.default, Path) else type(item.default)
     try:
         return kind(value)
     except (TypeError, ValueError) as error:

@@ -127,7 +127,7 @@ def ct_slice(folder: Path, ipp: str, name: str, study: str, number: int, at: dat
     data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
     data.PatientID, data.PatientName = ipp, name
     data.IssuerOfPatientID = "CHU"
-    data.StudyInstanceUID, data.SeriesInstanceUID = study, study + ".1"
+    data.StudyInstanceUID, data.SeriesInstanceUID = study, generate_uid(entropy_srcs=[study])
     data.Modality, data.StudyDescription, data.SeriesDescription = (
         "CT",
         "Scanner abdominal",

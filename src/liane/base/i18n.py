@@ -7,9 +7,9 @@ same keys (a test holds both).
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import resources
 from zoneinfo import ZoneInfo
@@ -65,20 +65,20 @@ class Translator:
         """Whether a message of that name exists (for codes that may have a local label)."""
         return key in self._catalogue
 
-    def date(self, value: date | datetime) -> str:
+    def date(self, value: dt.date | dt.datetime) -> str:
         """14/03/1948"""
-        if isinstance(value, datetime):
+        if isinstance(value, dt.datetime):
             value = value.astimezone(HOSPITAL_ZONE).date()
         return format_date(value, "dd/MM/yyyy", locale=self._locale)
 
-    def time(self, value: datetime) -> str:
+    def time(self, value: dt.datetime) -> str:
         """22:40, in the hospital's time zone."""
         return format_time(value.astimezone(HOSPITAL_ZONE), "HH:mm", locale=self._locale)
 
-    def datetime(self, value: datetime) -> str:
+    def datetime(self, value: dt.datetime) -> str:
         """21 nov. 22:40, with the year when it is not the present one."""
         local = value.astimezone(HOSPITAL_ZONE)
-        pattern = "d MMM HH:mm" if local.year == datetime.now(UTC).year else "d MMM yyyy HH:mm"
+        pattern = "d MMM HH:mm" if local.year == dt.datetime.now(dt.UTC).year else "d MMM yyyy HH:mm"
         return format_datetime(local, pattern, locale=self._locale)
 
     def number(self, value: Decimal | float) -> str:
@@ -92,7 +92,7 @@ class Translator:
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         return format_decimal(value, pattern, locale=self._locale, decimal_quantization=False)
 
-    def age(self, birth: date, at: date) -> str:
+    def age(self, birth: dt.date, at: dt.date) -> str:
         """77 ans, 8 mois, 12 jours: the unit a carer would use at that age."""
         months = (at.year - birth.year) * 12 + at.month - birth.month - (at.day < birth.day)
         if months >= 24:

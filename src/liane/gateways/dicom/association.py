@@ -11,13 +11,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TYPE_CHECKING, cast
 
 from liane.gateways.dicom import command, negotiation, pdu, state
 from liane.gateways.dicom.incoming import Incoming
 
 if TYPE_CHECKING:
-    from liane.gateways.dicom.service import Listener
+    from liane.gateways.dicom.listener import Listener
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ class Association(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has connected."""
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop has transports of its own that are no subclass of asyncio.Transport.
+        transport = cast("asyncio.Transport", transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
