@@ -12,6 +12,7 @@ from liane.gateways.hl7v2 import codec
 from liane.gateways.hl7v2.mllp import FrameParser, frame
 from liane.gateways.hl7v2.partners import LOOPBACK, ensure
 from liane.gateways.hl7v2.service import Gateway
+from liane.rooms import imaging, patients, record
 from liane.ui.services import Services
 
 
@@ -88,6 +89,8 @@ class Running:
 
 @pytest.fixture
 async def services(database, blobs, tmp_path):
+    rooms = (patients, record, imaging)
+    database.projections = tuple(room.project for room in rooms if hasattr(room, "project"))
     async with database.transaction() as tx:
         await ensure(tx, LOOPBACK)
     return Services(database=database, blobs=blobs, home=tmp_path, sessions=Sessions(database))

@@ -42,6 +42,8 @@ INS_TYPES = {
     "1.2.250.1.213.1.4.10": "INS-NIR-TEST",
     "1.2.250.1.213.1.4.11": "INS-NIR-DEMO",
 }
+_SAME_AS_MR = frozenset({"MRN", "MRNO", "PID", "EPI"})
+"""What some senders write for MR, the number of the patient in the establishment."""
 _DTM = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?(?:(\d\d)(?:\.(\d{1,6}))?)?)?)?)?([+-]\d{4})?"
 )
@@ -97,7 +99,8 @@ def identifier(cx: Repetition, source: Source) -> Json | None:
     if not value:
         return None
     system = authority(cx, 4, source)
-    kind = INS_TYPES.get(system.removeprefix("urn:oid:"), cx.get(5) or "")
+    kind = INS_TYPES.get(system.removeprefix("urn:oid:")) or cx.get(5)
+    kind = "MR" if kind.upper() in _SAME_AS_MR else kind
     found: Json = {"system": system, "value": value}
     if kind:
         found["type"] = {"coding": [{"system": _type_system(kind), "code": kind}]}

@@ -194,7 +194,7 @@ def content_of(obx: Segment) -> tuple[bytes, str]:
     if content_type is None:
         content_type = "text/plain" if kind in {"TEXT", "TX", ""} else "application/octet-stream"
     if encoding == "BASE64":
-        content = decoded_base64(ed.raw(5), MAX_DOCUMENT_BYTES)
+        content = decoded_base64(_padded(ed.raw(5)), MAX_DOCUMENT_BYTES)
     elif encoding == "HEX":
         content = _from_hexadecimal(ed.raw(5))
     else:
@@ -202,6 +202,12 @@ def content_of(obx: Segment) -> tuple[bytes, str]:
     if content.startswith(b"%PDF-"):
         content_type = "application/pdf"
     return content, content_type
+
+
+def _padded(text: str) -> str:
+    """Base64 with the final signs that some senders leave out."""
+    compact = "".join(text.split()).rstrip("=")
+    return compact + "=" * (-len(compact) % 4)
 
 
 def _from_hexadecimal(text: str) -> bytes:

@@ -32,9 +32,8 @@ COG = "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM"
 RELIABILITY = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability"
 LUNAR = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-lunar-date"
 INS_OIDS = frozenset(INS_TYPES)
-MATCHING_TYPES = frozenset({"", "PI", "MR", "PT", "PN", "INS", "INS-NIR", "INS-NIA"})
+MATCHING_TYPES = frozenset({"", "PI", "MR", "PT", "PE", "IPP", "INS"})
 """Kinds of number that belong to one person for ever (HL7 table 0203)."""
-
 _GENDERS = {"F": "female", "M": "male", "O": "other", "A": "other", "U": "unknown", "N": "other"}
 _MARITAL = {"S": "S", "M": "M", "D": "D", "W": "W", "A": "L", "C": "L", "P": "T", "U": "UNK"}
 _STATUSES = {"VALI": "validee", "PROV": "provisoire", "RECD": "recuperee", "QUAL": "qualifiee"}
