@@ -97,22 +97,28 @@ async def _learn(tx: Tx, source: str, point: PointOfCare, establishment: str | N
     return place
 
 
-async def set_bed_state(tx: Tx, actor: Actor, location: str, state: str, *, note: str = "") -> str:
+async def set_bed_state(
+    tx: Tx, actor: Actor, location: str, state: str, *, unit: str, note: str = ""
+) -> str:
     """Say that an empty bed is clean (U), to clean (K), being cleaned (H), closed (C) or blocked
     by isolation (I). Returns the unit. The Location resource follows.
     """
     await gate.require(tx, actor, Permission.BED_WRITE)
     found = (await read_many(tx, "Location", [location])).get(location)
-    body: Resource = json.loads(found.body) if found else {}
-    if not body or not rules.is_bed(body):
-        raise NotFound("patients.bed-unknown", "Ce lit n'existe pas.", "There is no such bed.")
+    home = await tx.fetchval(Q["unit_of_bed"], tx.tenant, location)
+    if found is None or home != unit:
+        raise NotFound(
+            "patients.bed-unknown",
+            "Ce lit n'existe pas dans cette unité.",
+            "There is no such bed in this unit.",
+        )
     if not rules.may_be_set(state):
         raise Invalid("patients.bed-state", "Cet état de lit n'existe pas.", "No such bed state.")
+    body: Resource = json.loads(found.body)
     body["operationalStatus"] = {"system": rules.BED_STATUS, "code": state}
     body.pop("description", None)
     if note:
         body["description"] = note
-    unit = str(await tx.fetchval(Q["unit_of_bed"], tx.tenant, location) or "")
     change = Write(body, id=location, facts={"topics": [f"unit:{unit}"]})
     await writes.apply(tx, actor, [change], reason="bed state")
     return unit

@@ -31,6 +31,17 @@ class Person:
     deceased: bool
     traits: Traits
 
+    @property
+    def died(self) -> None:
+        """Lists do not carry the date of death; the banner of the chart does."""
+        return None
+
+    @property
+    def one_line(self) -> str:
+        """DUBREUIL (MOREL) Jeanne: for titles and messages."""
+        used = f" ({self.used})" if self.used else ""
+        return f"{self.family}{used} {self.given}".strip()
+
 
 def person_of(row: Mapping[str, Any]) -> Person:
     """A person from a row that has the columns of `patients.index`."""

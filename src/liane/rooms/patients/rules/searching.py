@@ -10,7 +10,7 @@ from liane.base.text import fold, phonetic_fr
 _DATE = re.compile(r"\b(\d{1,2})[/.](\d{1,2})(?:[/.](\d{4}|\d{2}))?\b")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _INS = re.compile(
-    r"\b([12378]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)(?:\d{2}|2[ab])\d{6}(?:\d{2})?)\b", re.I
+    r"\b([12378]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)(?:\d{2}|2[ab])\d{6}(?:\d{2})?)\b", re.IGNORECASE
 )
 _COMPACT = re.compile(r"\b(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])((?:18|19|20)\d{2})\b")
 _SPACED_INS = re.compile(
