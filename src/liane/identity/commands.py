@@ -210,7 +210,7 @@ def add_client(
     """
     configure(settings)
     from liane.identity.models import Client
-    from liane.identity.scopes import is_system_scope
+    from liane.identity.smart import is_system_scope
 
     wanted = list(dict.fromkeys(scope.split()))
     unknown = [each for each in wanted if not is_system_scope(each)]

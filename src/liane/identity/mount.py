@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 from liane.identity.settings import PREFIX, IdentitySettings, configure
 
@@ -25,9 +26,14 @@ def application(settings: IdentitySettings) -> Application:
             raise ValueError(f"the identity application does not speak {scope['type']}")
         inner = dict(scope)
         inner["root_path"] = PREFIX
-        path = str(inner.get("path", "/"))
-        if path != PREFIX and not path.startswith(f"{PREFIX}/"):
-            inner["path"] = PREFIX + path
+        inner["path"] = _path(scope)
         await django(inner, receive, send)
 
     return serve
+
+
+def _path(scope: Scope) -> str:
+    """The path as the browser sent it: some mounts cut the prefix or add a final slash."""
+    raw = scope.get("raw_path")
+    path = unquote(raw.decode("latin-1")) if raw else str(scope.get("path", "/"))
+    return path if path == PREFIX or path.startswith(f"{PREFIX}/") else PREFIX + path

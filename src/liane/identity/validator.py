@@ -10,7 +10,7 @@ from oauth2_provider.models import get_access_token_model, get_refresh_token_mod
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
 from liane.identity.models import UsedCode
-from liane.identity.scopes import covered
+from liane.identity.smart import covered
 
 log = logging.getLogger(__name__)
 

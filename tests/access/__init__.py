@@ -1,0 +1,1 @@
+"""Do the gate and the journal keep their promises?"""

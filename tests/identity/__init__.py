@@ -1,0 +1,1 @@
+"""Is the identity application a safe door?"""
