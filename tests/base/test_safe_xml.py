@@ -82,3 +82,9 @@ def test_style_sheets_and_comments_are_left_out() -> None:
 
 def test_doctype_in_a_text_is_only_a_text() -> None:
     assert parse(b"<a><![CDATA[<!DOCTYPE html>]]></a>").text == "<!DOCTYPE html>"
+
+
+def test_namespaces_are_kept() -> None:
+    root = parse(b'<x xmlns="urn:a" xmlns:l="urn:l" l:b="1"><l:c/></x>')
+    assert root.tag == "{urn:a}x"
+    assert root[0].tag == "{urn:l}c"

@@ -24,7 +24,8 @@ _XSLT = "{http://www.w3.org/1999/XSL/Transform}"
 class _Guard:
     """A parser target that counts depth and nodes while the tree is built."""
 
-    def __init__(self, depth: int, nodes: int) -> None:
+    def __init__(self, depth: int, nodes: int, namespaces: tuple[str, ...]) -> None:
+        self._refused_namespaces = namespaces
         self._builder = etree.TreeBuilder()
         self._depth_limit = depth
         self._nodes_left = nodes
@@ -51,13 +52,15 @@ class _Guard:
                 "Ce XML contient trop d’éléments.",
                 "This XML holds too many elements.",
             )
-        if tag.startswith((_XINCLUDE, _XSLT)):
+        if tag.startswith(self._refused_namespaces):
             raise self._refuse(
                 "xml-active",
                 "XInclude et XSLT ne sont pas acceptés.",
                 "XInclude and XSLT are not accepted.",
             )
-        return self._builder.start(tag, attributes, nsmap)
+        # lxml announces the default namespace as '' and wants it back as None.
+        prefixes = {prefix or None: uri for prefix, uri in nsmap.items()}
+        return self._builder.start(tag, attributes, prefixes)
 
     def end(self, tag: str) -> object:
         self._depth -= 1
@@ -86,11 +89,18 @@ class _Guard:
         return cast("Element", self._builder.close())
 
 
-def parse(data: bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEPTH) -> Element:
+def parse(
+    data: bytes,
+    *,
+    limit_bytes: int = LIMIT_BYTES,
+    depth: int = LIMIT_DEPTH,
+    style_sheets: bool = False,
+) -> Element:
     """The root element of `data`, comments and processing instructions left out.
 
     Raises `Invalid` for a DOCTYPE, an encoding that cannot be read, malformed XML, more than
-    `limit_bytes`, more than `depth` levels, XInclude or XSLT.
+    `limit_bytes`, more than `depth` levels, XInclude, or XSLT unless `style_sheets` (a French
+    self-presenting document stands inside its own style sheet, which is never run).
     """
     if len(data) > limit_bytes:
         raise _refused(
@@ -98,8 +108,9 @@ def parse(data: bytes, *, limit_bytes: int = LIMIT_BYTES, depth: int = LIMIT_DEP
             f"Ce XML dépasse la limite de {limit_bytes} octets.",
             f"This XML is larger than the limit of {limit_bytes} bytes.",
         )
+    namespaces = (_XINCLUDE,) if style_sheets else (_XINCLUDE, _XSLT)
     parser = etree.XMLParser(
-        target=_Guard(depth, LIMIT_NODES),
+        target=_Guard(depth, LIMIT_NODES, namespaces),
         resolve_entities=False,
         no_network=True,
         load_dtd=False,

@@ -83,11 +83,9 @@ def fhir_router(
 
 
 def _services_check(services: Services) -> TokenCheck:
-    tokens = getattr(services, "tokens", None)
-    if tokens is None:
+    if services.tokens is None:
         raise ValueError("the FHIR gateway needs a token checker")
-    check: TokenCheck = tokens.check
-    return check
+    return services.tokens.check
 
 
 async def _handle(parts: Parts, request: AnyRequest) -> Response[bytes]:
