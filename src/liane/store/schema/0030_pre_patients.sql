@@ -23,7 +23,7 @@ create table patients.index (
   names        text        not null default '',  -- folded, one space around each word
   sounds       text[]      not null default '{}', -- how the names sound
   source       text        not null default '',  -- who gave the strict traits we hold
-  traits_at    timestamptz not null default '-infinity',
+  traits_at    timestamptz not null default '0001-01-02 00:00:00+00',
   heard        jsonb       not null default '{}', -- source -> hash of its last message's traits
   retired_into text,                              -- merged into this patient
   primary key (tenant, patient)
