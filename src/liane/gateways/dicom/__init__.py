@@ -6,6 +6,6 @@ C-STORE, keeps every object bit for bit as it came, and says Success only when i
 """
 
 from liane.gateways.dicom.filing import Arrival, Desk, Source, file_object
-from liane.gateways.dicom.reception import serve
+from liane.gateways.dicom.service import serve
 
 __all__ = ["Arrival", "Desk", "Source", "file_object", "serve"]

@@ -50,6 +50,8 @@ class Header:
 
     values: dict[int, bytes] = field(default_factory=dict)
     pixels: Pixels | None = None
+    has_pixel_group: bool = False
+    """Whether any element of group 7FE0 is there (floating-point pixels too)."""
     elements: int = 0
 
 
@@ -77,6 +79,8 @@ class _Walker:
             tag, vr, length, start = self.element(position, self.size, self.explicit)
             if tag < 0x00080000 or tag >> 16 == 0xFFFE:
                 raise Malformed(f"element {_name(tag)} has no place in a data set")
+            if tag >> 16 == PIXEL_DATA >> 16:
+                self.header.has_pixel_group = True
             if tag == PIXEL_DATA:
                 position = self.pixels(start, length)
                 continue

@@ -169,8 +169,10 @@ class _Reader:
         return location[0] if location else None
 
     def check_pixels(self, instance: Instance) -> None:
-        """Plain samples must be as many as rows, columns and frames promise."""
+        """An image has pixels, plain samples as many as rows, columns and frames promise."""
         pixels = self.found.pixels
+        if instance.photometric and self.number(ROWS) and not self.found.has_pixel_group:
+            raise Malformed("truncated: an image without its pixels")
         if pixels is None or pixels.fragments is not None or self.syntax.encapsulated:
             return
         samples = _SAMPLES_SHARED.get(instance.photometric, self.number(SAMPLES) or 1)

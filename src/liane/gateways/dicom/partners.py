@@ -15,7 +15,7 @@ from typing import Any
 
 from liane.access.actor import Actor
 from liane.access.actor import partner as partner_actor
-from liane.gateways.dicom.service import Peer
+from liane.gateways.dicom.listener import Peer
 from liane.rooms.imaging.values import Policy
 from liane.store import Database, Tx
 from liane.store.sql import queries

@@ -154,7 +154,8 @@ def decode_associate_request(body: memoryview) -> AssociateRequest:
     if len(body) < _FIXED.size:
         raise Malformed("A-ASSOCIATE-RQ too short")
     version, _, called, calling, _ = _FIXED.unpack_from(body)
-    application, user = "", UserInformation()
+    application = ""
+    user: UserInformation | None = None
     contexts: list[ProposedContext] = []
     for kind, value in _items(body[_FIXED.size :]):
         if kind == 0x10:
@@ -163,6 +164,8 @@ def decode_associate_request(body: memoryview) -> AssociateRequest:
             contexts.append(_proposed(value))
         elif kind == 0x50:
             user = _user(value)
+    if user is None:
+        raise Malformed("an association request without user information")
     if not contexts or len(contexts) > 128:
         raise Malformed("an association needs 1 to 128 presentation contexts")
     if len({context.id for context in contexts}) != len(contexts):

@@ -1,8 +1,7 @@
-"""Who listens at the DICOM port, how many may talk at once, and who stops whom?
+"""What does the gateway answer to a machine that hands in an image?
 
-One listener per port. Silent sockets are closed after a few seconds, each address has its share,
-and when too many silent sockets wait the oldest silent one makes room: a scanner that speaks at
-once always gets in.
+Success is said after the bytes and the index row are durable, never before; each refusal has the
+status of PS3.4 table B.2-1 and a short comment for the technician's screen.
 """
 
 from __future__ import annotations
@@ -10,197 +9,131 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from liane.gateways.dicom import command, negotiation, pdu, registry
-from liane.gateways.dicom.association import Association
+from liane.gateways.dicom import command, partners, registry
 from liane.gateways.dicom.command import Answer
+from liane.gateways.dicom.filing import Arrival, Desk, Source
+from liane.gateways.dicom.mapping import Expected, Mismatch
+from liane.gateways.dicom.partners import Partner
+from liane.gateways.dicom.pdu import Malformed
+from liane.gateways.dicom.listener import Limits, Listener, Peer, listen
 from liane.gateways.dicom.spool import Spool
+from liane.gateways.dicom.uids import is_uid
+from liane.ui.services import Services
 
 log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 0.5
+PARTNERS_EVERY_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one peer, and all of them together, may ask of the gateway."""
+class Reception:
+    """Takes whole objects from the listener and has them filed under their partner's rules."""
 
-    artim_seconds: float = 5.0
-    """From the connection to the whole association request; and for the final close."""
-    idle_seconds: float = 60.0
-    """Longest silence on an association."""
-    message_seconds: float = 60.0
-    least_bytes_per_second: float = 4096.0
-    """A message may last `message_seconds` plus its size at this rate."""
-    silent_sockets: int = 2000
-    silent_sockets_per_address: int = 64
-    associations: int = 128
-    associations_per_address: int = 32
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._partners: tuple[Partner, ...] = ()
+        self.desk = Desk(services)
 
+    async def prepare(self) -> None:
+        """Learn the partners and finish what an earlier process left."""
+        async with self._services.database.transaction() as tx:
+            await partners.introduce_loopback(tx)
+        await self.learn()
+        await self.desk.follower.recover()
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, as far as the conversation tells."""
+    async def learn(self) -> None:
+        """Read the partners again."""
+        self._partners = await partners.load(self._services.database)
 
-    address: str
-    calling: str
-    called: str
-
-
-class Desk(Protocol):
-    """Where whole objects are handed in."""
+    async def keep_learning(self) -> None:
+        """A changed partner counts within seconds; while the database is away the last known
+        ones stay.
+        """
+        while True:
+            await asyncio.sleep(PARTNERS_EVERY_SECONDS)
+            try:
+                await self.learn()
+            except Exception:
+                log.warning("DICOM partners could not be read again", exc_info=True)
 
     def admits(self, peer: Peer) -> bool:
-        """Whether this machine may talk to us at all."""
-        ...
+        """Whether some partner fits address and titles."""
+        return partners.find(self._partners, peer) is not None
 
     async def receive(
         self, peer: Peer, request: command.Request, spool: Spool, syntax: str
     ) -> Answer:
-        """Make one object durable, then say what came of it."""
-        ...
+        """File one object; the answer tells the truth about its durability."""
+        partner = partners.find(self._partners, peer)
+        if partner is None:
+            return Answer(command.NOT_AUTHORISED, "no longer a partner")
+        if not is_uid(request.sop_instance) and not partner.policy.quarantine:
+            return Answer(command.CANNOT_UNDERSTAND, "SOP instance UID breaks the rules")
+        try:
+            content: bytes | Path = spool.content() if spool.is_light else (
+                await asyncio.to_thread(spool.content)
+            )  # fmt: skip
+            if spool.failed:
+                return Answer(command.OUT_OF_RESOURCES, "no room for this object")
+            arrival = Arrival(
+                content,
+                registry.transfer_syntaxes()[syntax],
+                expected=Expected(request.sop_class, request.sop_instance),
+            )
+            filed = await self.desk.file(arrival, Source(partner.actor, partner.policy))
+        except Mismatch as problem:
+            return _refused(peer, command.DOES_NOT_MATCH, str(problem))
+        except Malformed as problem:
+            return _refused(peer, command.CANNOT_UNDERSTAND, str(problem))
+        except Exception:
+            log.exception("DICOM %s %s: object not stored", peer.address, peer.calling)
+            return Answer(command.OUT_OF_RESOURCES, "not stored, please send again")
+        if filed.reason:
+            log.warning("DICOM %s %s: kept, %s", peer.address, peer.calling, filed.reason)
+        return Answer(command.SUCCESS)
 
 
-class Listener:
-    """The DICOM port: its conversations, limits and end."""
-
-    def __init__(
-        self, desk: Desk, folder: Path, titles: Sequence[str], limits: Limits | None = None
-    ) -> None:
-        self.titles = tuple(titles)
-        self.limits = limits or Limits()
-        self.stopping = False
-        self._desk = desk
-        self._folder = folder
-        self._silent: dict[Association, None] = {}
-        self._silent_at: dict[str, dict[Association, None]] = {}
-        self._talking: dict[Association, None] = {}
-        self._work: set[asyncio.Task[None]] = set()
-
-    # Called by associations -----------------------------------------------------------------
-
-    def opened(self, one: Association) -> bool:
-        """A socket was opened; make room for it at the cost of the oldest silent one."""
-        if self.stopping:
-            return False
-        same = self._silent_at.setdefault(one.address, {})
-        if len(same) >= self.limits.silent_sockets_per_address:
-            self._make_room(next(iter(same)))
-        elif len(self._silent) >= self.limits.silent_sockets:
-            self._make_room(next(iter(self._silent)))
-        self._silent[one] = None
-        self._silent_at.setdefault(one.address, {})[one] = None
-        return True
-
-    def _make_room(self, oldest: Association) -> None:
-        self._no_longer_silent(oldest)
-        oldest.drop()
-
-    def _no_longer_silent(self, one: Association) -> None:
-        self._silent.pop(one, None)
-        same = self._silent_at.get(one.address, {})
-        same.pop(one, None)
-        if not same:
-            self._silent_at.pop(one.address, None)
-
-    def closed(self, one: Association) -> None:
-        """A socket is gone."""
-        self._no_longer_silent(one)
-        self._talking.pop(one, None)
-
-    def admitted(self, one: Association) -> pdu.AssociateReject | None:
-        """Whether this peer may have an association now; None is yes."""
-        peer = Peer(one.address, one.calling, one.called)
-        if not self._desk.admits(peer):
-            return negotiation.CALLING_TITLE_NOT_RECOGNISED
-        if len(self._talking) >= self.limits.associations:
-            return negotiation.TEMPORARY_CONGESTION
-        same = Counter(other.address for other in self._talking)[one.address]
-        if same >= self.limits.associations_per_address:
-            return negotiation.LOCAL_LIMIT_EXCEEDED
-        self._no_longer_silent(one)
-        self._talking[one] = None
-        return None
-
-    def spool(self) -> Spool:
-        """A place for a data set that starts to arrive."""
-        return Spool(self._folder)
-
-    async def in_thread(self, work: Callable[[], None]) -> None:
-        """Run something that blocks on the disk."""
-        await asyncio.get_running_loop().run_in_executor(None, work)
-
-    def keep(self, work: Coroutine[Any, Any, None], then: Callable[[], None]) -> None:
-        """Run `work` to its end even when the peer leaves; call `then` afterwards."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-
-        def finished(done: asyncio.Task[None]) -> None:
-            self._work.discard(done)
-            if not done.cancelled() and done.exception() is not None:
-                log.error("DICOM message failed", exc_info=done.exception())
-            then()
-
-        task.add_done_callback(finished)
-
-    async def act(
-        self,
-        one: Association,
-        request: command.Request,
-        spool: Spool | None,
-        context: tuple[str, str],
-    ) -> Answer | None:
-        """Do what the message asks (PS3.7 section 9.1); None needs no answer."""
-        abstract, syntax = context
-        if request.field == command.C_CANCEL_RQ:
-            return None
-        if request.field == command.C_ECHO_RQ and abstract == registry.VERIFICATION:
-            return Answer(command.SUCCESS)
-        if request.field != command.C_STORE_RQ or abstract == registry.VERIFICATION:
-            return Answer(command.UNRECOGNISED_OPERATION)
-        if request.sop_class != abstract:
-            return Answer(command.SOP_CLASS_NOT_SUPPORTED, "class differs from the context's")
-        if spool is None:
-            return Answer(command.CANNOT_UNDERSTAND, "C-STORE without a data set")
-        if spool.failed:
-            return Answer(command.OUT_OF_RESOURCES, "no room for this object")
-        peer = Peer(one.address, one.calling, one.called)
-        return await self._desk.receive(peer, request, spool, syntax)
-
-    # Called by the process ------------------------------------------------------------------
-
-    async def sweep(self) -> None:
-        """End conversations that are silent, dripping or overdue; for ever."""
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = time.monotonic()
-            for one in [*self._silent, *self._talking]:
-                if one.deadline < now:
-                    one.expire()
-
-    async def finish(self, patience_seconds: float = 5.0) -> None:
-        """Take nothing new, let what is being made durable end, close the rest."""
-        self.stopping = True
-        for one in [*self._silent, *self._talking]:
-            one.finish()
-        if self._work:
-            await asyncio.wait(self._work, timeout=patience_seconds)
-        await asyncio.sleep(0)
-        for one in [*self._silent, *self._talking]:
-            one.drop()
+def _refused(peer: Peer, status: int, comment: str) -> Answer:
+    log.warning("DICOM %s %s: refused, %s", peer.address, peer.calling, comment)
+    return Answer(status, comment)
 
 
-async def listen(
-    listener: Listener, host: str, port: int, tls: ssl.SSLContext | None = None
-) -> asyncio.Server:
-    """Open the port. The kernel's queue is long: bursts of connections are normal at a shift."""
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: Association(listener), host, port, ssl=tls, backlog=1024, reuse_address=True
-    )
+async def serve(
+    services: Services,
+    host: str,
+    port: int,
+    ae_title: str,
+    stop: asyncio.Event,
+    *,
+    tls: ssl.SSLContext | None = None,
+    limits: Limits | None = None,
+    ready: asyncio.Future[int] | None = None,
+) -> None:
+    """Listen until `stop` is set; `ready` gets the port that was opened.
+
+    Pass `tls` (with client certificates required) to speak TLS.
+    """
+    folder = services.home / "dicom"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in folder.glob("arriving-*.dicom"):
+        left.unlink(missing_ok=True)
+    reception = Reception(services)
+    await reception.prepare()
+    listener = Listener(reception, folder, (ae_title,), limits)
+    server = await listen(listener, host, port, tls)
+    background = [
+        asyncio.create_task(listener.sweep()),
+        asyncio.create_task(reception.keep_learning()),
+    ]
+    if ready is not None:
+        ready.set_result(server.sockets[0].getsockname()[1])
+    try:
+        await stop.wait()
+    finally:
+        server.close()
+        await listener.finish()
+        await reception.desk.follower.finish()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from liane.rooms.imaging.actions import attach_study, file_instances, publish_study
     from liane.rooms.imaging.pages import routes
+    from liane.rooms.imaging.projection import project
     from liane.rooms.imaging.reads import StudyLine, studies_of
     from liane.rooms.imaging.values import Filed, Instance, Policy, Subject
 
@@ -24,6 +25,7 @@ __all__ = [
     "Subject",
     "attach_study",
     "file_instances",
+    "project",
     "publish_study",
     "routes",
     "studies_of",
@@ -32,6 +34,7 @@ __all__ = [
 _HOMES = {
     "actions": ("attach_study", "file_instances", "publish_study"),
     "pages": ("routes",),
+    "projection": ("project",),
     "reads": ("StudyLine", "studies_of"),
     "values": ("Filed", "Instance", "Policy", "Subject"),
 }

@@ -118,7 +118,7 @@ def _sample_values(frame: Array, layout: Layout) -> Array:
         return frame
     if frame.dtype.kind == "i" and not spare:
         return frame
-    values = frame.astype(np.int64) >> spare & ((1 << stored) - 1)
+    values: Array = frame.astype(np.int64) >> spare & ((1 << stored) - 1)
     if layout.signed:
         values = np.where(values >> (stored - 1) & 1, values - (1 << stored), values)
     return values.astype(np.int32 if stored < 32 or layout.signed else np.int64)

@@ -51,7 +51,7 @@ def shades(frame: Array, data: Dataset, index: int, wanted: Window | None) -> tu
     greys = np.clip(spread * 255, 0, 255)
     if str(data.get("PhotometricInterpretation", "")) == "MONOCHROME1":
         greys = 255 - greys
-    return np.rint(greys).astype(np.uint8), window
+    return np.asarray(np.rint(greys), np.uint8), window
 
 
 def colours(frame: Array, data: Dataset, photometric: str, *, decoded_to_rgb: bool) -> Array:
@@ -65,7 +65,7 @@ def colours(frame: Array, data: Dataset, photometric: str, *, decoded_to_rgb: bo
     eight = np.clip(eight, 0, 255)[..., :3]
     if photometric.startswith("YBR_FULL") and not decoded_to_rgb:
         return _from_ybr(eight)
-    return eight.astype(np.uint8)
+    return np.asarray(eight, np.uint8)
 
 
 def _rescaled(frame: Array, data: Dataset, index: int) -> Array:
@@ -74,7 +74,7 @@ def _rescaled(frame: Array, data: Dataset, index: int) -> Array:
     group = "PixelValueTransformationSequence"
     slope = for_frame(data, index, "RescaleSlope", group)
     intercept = for_frame(data, index, "RescaleIntercept", group)
-    values = frame.astype(np.float32)
+    values: Array = frame.astype(np.float32)
     if slope is not None and intercept is not None:
         values = values * np.float32(slope) + np.float32(intercept)
     return values
@@ -113,7 +113,7 @@ def _from_ybr(frame: Array) -> Array:
     rgb = np.stack(
         (luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue), axis=-1
     )
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(rgb), 0, 255), np.uint8)
 
 
 def smaller(picture: Array, most: int) -> Array:

@@ -117,8 +117,14 @@ update imaging.study set thumbnail = $3, thumbnail_of = $4
 
 -- name: pictures_of_series
 -- Objects of a series that can be shown, in the order a reader scrolls through them.
-select sop_uid, sha256, transfer_syntax, number, frames, rows, columns
+select *
   from imaging.instance
  where tenant = $1 and study_uid = $2 and series_uid = $3 and state = 'current'
    and rows > 0 and columns > 0
  order by number nulls last, "position" nulls last, sop_uid
+
+-- name: moved
+-- The resource names another patient than the index does.
+update imaging.study s set patient = m.patient
+  from unnest($2::text[], $3::text[]) as m(id, patient)
+ where s.tenant = $1 and s.id = m.id and s.patient is not null and s.patient <> m.patient
