@@ -24,14 +24,18 @@ from liane.access.sessions import Limits, Sessions
 from liane.access.tokens import Tokens
 from liane.base.errors import Unavailable
 from liane.base.i18n import load_catalogues
+from liane.gateways.cda import render as cda_render
 from liane.gateways.dicom import service as dicom_service
 from liane.gateways.fhir import fhir_router
+from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
 from liane.identity import IdentitySettings
 from liane.identity import application as identity_application
 from liane.identity.commands import WEB_CLIENT_ID, web_client_secret
 from liane.installation import Dsns, data_home, database_running, secret
 from liane.rooms import patients
+from liane.rooms.imaging.projection import project as project_images
+from liane.rooms.patients import pages as patients_pages
 from liane.rooms.record import pages as record_pages
 from liane.rooms.record.projection import project as project_values
 from liane.settings import Settings
@@ -55,9 +59,13 @@ PACKAGES = (
 )
 """Packages with words (`messages/`) and templates."""
 
-ROUTES: tuple[Routes, ...] = (record_pages.routes,)
+ROUTES: tuple[Routes, ...] = (
+    patients_pages.routes,
+    record_pages.routes,
+    hl7v2_pages.routes,
+)
 
-PROJECTIONS = (patients.project, project_values)
+PROJECTIONS = (patients.project, project_values, project_images)
 """Lean tables kept by the rooms inside the transaction of every write."""
 
 Stop = asyncio.Event
@@ -107,6 +115,7 @@ async def open_services(settings: Settings, dsns: Dsns) -> Services:
         ),
         catalogues=load_catalogues(PACKAGES),
         templates=Templates(PACKAGES),
+        render_cda=cda_render.to_html,
         base_url=settings.base_url,
         ae_title=settings.dicom_ae_title,
     )

@@ -78,7 +78,9 @@ class Translator:
     def datetime(self, value: dt.datetime) -> str:
         """21 nov. 22:40, with the year when it is not the present one."""
         local = value.astimezone(HOSPITAL_ZONE)
-        pattern = "d MMM HH:mm" if local.year == dt.datetime.now(dt.UTC).year else "d MMM yyyy HH:mm"
+        pattern = (
+            "d MMM HH:mm" if local.year == dt.datetime.now(dt.UTC).year else "d MMM yyyy HH:mm"
+        )
         return format_datetime(local, pattern, locale=self._locale)
 
     def number(self, value: Decimal | float) -> str:

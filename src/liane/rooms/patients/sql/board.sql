@@ -8,8 +8,8 @@ select u.unit, u.name, u.establishment, coalesce(e.body::jsonb ->> 'name', '') a
   (select count(*) from patients.stay s where s.tenant = $1 and s.unit = u.unit
      and s.status in ('in-progress', 'onleave')) as present,
   (select count(*) from patients.stay s where s.tenant = $1 and s.unit = u.unit
-     and s.status = 'planned' and s.expected_start between $3 - interval '12 hours'
-     and $3 + interval '36 hours') as expected
+     and s.status = 'planned' and s.expected_start between $3::timestamptz - interval '12 hours'
+     and $3::timestamptz + interval '36 hours') as expected
 from patients.unit u
 left join record.resource e on e.tenant = $1 and e.type = 'Organization'
   and e.id = u.establishment
@@ -47,5 +47,5 @@ from patients.stay s
 join patients.index x on x.tenant = $1 and x.patient = s.patient
 left join patients.bed b on b.tenant = $1 and b.location = s.bed
 where s.tenant = $1 and s.unit = $2 and s.status = 'planned'
-  and s.expected_start between $3 - interval '12 hours' and $3 + interval '36 hours'
+  and s.expected_start between $3::timestamptz - interval '12 hours' and $3::timestamptz + interval '36 hours'
 order by s.expected_start
