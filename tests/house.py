@@ -74,7 +74,9 @@ async def running(app_dsn: str, identity_dsn: str, home: Path) -> AsyncIterator[
             base_url=base_url,
         )
         server = uvicorn.Server(
-            uvicorn.Config(_application(services, identity, secret), lifespan="off", log_config=None)
+            uvicorn.Config(
+                _application(services, identity, secret), lifespan="off", log_config=None
+            )
         )
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:

@@ -17,7 +17,9 @@ def hidden_fields(page: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in found}
 
 
-async def open_form(client: httpx.AsyncClient, base_url: str, next_page: str = "/") -> httpx.Response:
+async def open_form(
+    client: httpx.AsyncClient, base_url: str, next_page: str = "/"
+) -> httpx.Response:
     """Follow `/sign-in` to the form of the identity application."""
     answer = await client.get(
         f"{base_url}/sign-in", params={"next": next_page}, follow_redirects=True

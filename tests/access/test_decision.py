@@ -105,9 +105,7 @@ def test_the_it_department_sees_interfaces_and_no_clinical_text() -> None:
 
 def test_a_role_of_another_unit_does_not_lend_its_permissions() -> None:
     """A doctor there who is a care assistant here does not prescribe here."""
-    both = Actor(
-        "staff", "me", "M", (Role("as", "chu", (HERE,)), Role("medecin", "chu", (THERE,)))
-    )
+    both = Actor("staff", "me", "M", (Role("as", "chu", (HERE,)), Role("medecin", "chu", (THERE,))))
     here = PatientFacts((Relation("present", HERE, "chu"),))
     assert not decide(Facts(both, Permission.PRESCRIBE, here)).allowed
     assert decide(Facts(both, Permission.VITALS_WRITE, here)).allowed

@@ -48,7 +48,11 @@ ACTORS = {
         "staff",
         "me6",
         "M",
-        (Role("ide", "chu", ("here",)), Role("ide", "chg", ("far",)), Role("dsi", "chu", ("there",))),
+        (
+            Role("ide", "chu", ("here",)),
+            Role("ide", "chg", ("far",)),
+            Role("dsi", "chu", ("there",)),
+        ),
     ),
     "it": Actor("staff", "me7", "M", (Role("dsi", "chu", ("here",), "group"),)),
     "nobody": Actor("staff", "me8", "M"),
@@ -94,9 +98,7 @@ async def test_a_refusal_reads_the_same_whether_the_patient_exists_or_not(
         said = []
         for patient in ("far", "secret", "never admitted"):
             with pytest.raises(Denied) as refusal:
-                await gate.require(
-                    tx, ACTORS["nurse here"], Permission.CHART_READ, patient=patient
-                )
+                await gate.require(tx, ACTORS["nurse here"], Permission.CHART_READ, patient=patient)
             said.append((refusal.value.code, refusal.value.fr, refusal.value.details))
     assert said[0] == said[1] == said[2]
 
@@ -256,9 +258,7 @@ async def test_a_role_taken_away_or_out_of_time_counts_at_once(database: Databas
             person = await staff.find(tx, "claire")
             assert person is not None
             assert ("medecin" in {role.code for role in person.roles}) is valid, period
-        await writes.apply(
-            tx, SYSTEM("staff"), [Write({**body, "active": False})], reason="role"
-        )
+        await writes.apply(tx, SYSTEM("staff"), [Write({**body, "active": False})], reason="role")
         person = await staff.find(tx, "claire")
         assert person is not None
         assert {role.code for role in person.roles} == {"ide"}

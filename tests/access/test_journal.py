@@ -34,10 +34,13 @@ async def test_an_entry_commits_with_its_act(database: Database, nurse: Actor) -
 async def test_an_entry_disappears_with_an_act_that_failed(
     database: Database, nurse: Actor
 ) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail() -> None:
         async with database.transaction() as tx:
             await journal.record(tx, nurse, "write", patient="p1")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     assert await entries(database) == []
 
 
@@ -108,8 +111,7 @@ async def test_nobody_updates_deletes_or_empties_the_journal(
         await journal.record(tx, nurse, "read", patient="p1")
     for attack in (
         "update journal.entry set actor = 'someone else'",
-        "update journal.entry set seq = 1, actor = 'x', chain_seq = 1, chain_hash = '', "
-        "order_hash = '', sealed_at = now()",
+        "update journal.entry set seq = 1, actor = 'x', chain_seq = 1, sealed_at = now()",
         "delete from journal.entry",
         "truncate journal.entry",
     ):

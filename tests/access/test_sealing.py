@@ -26,10 +26,14 @@ async def test_committed_entries_get_numbers_without_holes(
     database: Database, nurse: Actor, witness: Witness
 ) -> None:
     await write(database, nurse, 3)
-    with pytest.raises(RuntimeError):
+
+    async def fail() -> None:
         async with database.transaction() as tx:
             await journal.record(tx, nurse, "rolled back")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     assert await seal_and_publish(database, witness) == 3
     await write(database, nurse, 2)
     assert await seal_and_publish(database, witness) == 2

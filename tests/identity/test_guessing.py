@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from liane.base.errors import Invalid, NotFound
 from liane.identity.smart import covered, is_system_scope
 from liane.identity.throttle import LONGEST_WAIT_SECONDS, Throttle
 from tests.house import PASSWORD, House
+from tests.signing_in import submit_form
 
 
 class Hands:
@@ -60,6 +64,42 @@ def test_an_address_that_fails_too_often_waits_for_the_next_minute() -> None:
     assert not throttle.address_refused("10.0.0.9")
 
 
+def test_few_may_wait_at_once_and_places_are_given_back() -> None:
+    throttle = Throttle(30, Hands())
+    with ExitStack() as waiting:
+        mine = [waiting.enter_context(throttle.waiting("10.0.0.9")) for _ in range(12)]
+        assert mine == [True] * 8 + [False] * 4
+        others = [waiting.enter_context(throttle.waiting(f"10.0.1.{n}")) for n in range(60)]
+        assert others.count(True) == 56
+    with throttle.waiting("10.0.0.9") as free:
+        assert free
+
+
+async def test_an_attacked_carer_still_signs_in_from_a_known_device(house: House) -> None:
+    from liane.identity import commands, views
+
+    await asyncio.to_thread(commands.add_user, house.identity, "hunted.one", "H", PASSWORD)
+
+    async def attempt(client: httpx.AsyncClient, password: str) -> tuple[int, float]:
+        form = await client.get(f"{house.base_url}/id/accounts/login/")
+        begun = time.monotonic()
+        answer = await submit_form(client, form, "hunted.one", password)
+        return answer.status_code, time.monotonic() - begun
+
+    async with house.browser() as own:
+        assert (await attempt(own, PASSWORD))[0] == 302
+        own.cookies.delete("liane_id_session")
+        for _ in range(5):
+            views.throttle().failed("hunted.one", "10.9.9.9")
+        async with house.browser() as stranger:
+            status, seconds = await attempt(stranger, PASSWORD)
+            assert (status, seconds > 1.5) == (302, True)  # slower, and still open
+        for _ in range(5):
+            views.throttle().failed("hunted.one", "10.9.9.9")
+        status, seconds = await attempt(own, PASSWORD)
+        assert (status, seconds < 1) == (302, True)
+
+
 def test_memory_is_bounded_under_a_flood_of_names() -> None:
     throttle = Throttle(30, Hands())
     for number in range(25_000):
@@ -96,8 +136,6 @@ def test_one_password_is_hashed_at_a_time_and_the_queue_is_short(house: House) -
 async def test_passwords_are_kept_as_argon2id_with_19_mebibytes(
     house: House, test_database: Any
 ) -> None:
-    import asyncio
-
     import asyncpg
 
     from liane.identity import commands
@@ -132,11 +170,14 @@ async def test_the_roles_of_the_record_and_of_identity_cannot_read_one_another(
 async def test_weak_passwords_odd_logins_and_unknown_scopes_are_refused_in_words(
     house: House,
 ) -> None:
-    import asyncio
-
     from liane.identity import commands
 
-    for login, password in (("a.b", "short"), ("a.b", "password1"), ("é", PASSWORD), ("", PASSWORD)):
+    for login, password in (
+        ("a.b", "short"),
+        ("a.b", "password1"),
+        ("é", PASSWORD),
+        ("", PASSWORD),
+    ):
         with pytest.raises(Invalid):
             await asyncio.to_thread(commands.add_user, house.identity, login, "A B", password)
     for scope in ("", "everything", "system/*.", "user/*.cruds", "system/patient.rs"):
@@ -149,8 +190,6 @@ async def test_weak_passwords_odd_logins_and_unknown_scopes_are_refused_in_words
 
 
 async def test_lists_and_clearing_work(house: House) -> None:
-    import asyncio
-
     from liane.identity import commands
 
     await asyncio.to_thread(commands.add_user, house.identity, "listed.one", "Listed One", PASSWORD)

@@ -18,9 +18,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from tests.house import PASSWORD, House
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from liane.access import staff
+from liane.access.oidc import OidcClient
+from liane.base.errors import Denied
+from liane.identity import commands
+from liane.store import Database
+from tests.house import PASSWORD, House
 from tests.signing_in import (
     SESSION_COOKIE,
     follow_to_callback,
@@ -30,21 +36,13 @@ from tests.signing_in import (
     submit_form,
 )
 
-from liane.access import staff
-from liane.access.oidc import OidcClient
-from liane.base.errors import Denied
-from liane.identity import commands
-from liane.store import Database
-
 LOGIN = "claire.martin"
 
 
 @pytest.fixture
 async def claire(house: House, database: Database) -> str:
     """An enrolled nurse with an account."""
-    await asyncio.to_thread(
-        commands.add_user, house.identity, LOGIN, "Claire Martin", PASSWORD
-    )
+    await asyncio.to_thread(commands.add_user, house.identity, LOGIN, "Claire Martin", PASSWORD)
     async with database.transaction() as tx:
         return await staff.enrol(tx, LOGIN, "Claire Martin", "ide", "chu", ["uf-3120"])
 
@@ -164,19 +162,21 @@ async def test_b1_the_session_secret_is_new_at_each_sign_in_and_the_old_one_dies
 
 
 def _challenge(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    )
 
 
 async def _signed_in_at_provider(house: House, browser: httpx.AsyncClient) -> None:
     form = await browser.get(f"{house.base_url}/id/accounts/login/")
     fields = {**hidden_fields(form.text), "login": LOGIN, "password": PASSWORD}
-    answer = await browser.post(
-        form.url, data=fields, headers={"Referer": str(form.url)}
-    )
+    answer = await browser.post(form.url, data=fields, headers={"Referer": str(form.url)})
     assert answer.status_code == 302
 
 
-async def _authorize(house: House, browser: httpx.AsyncClient, **changes: str | None) -> httpx.Response:
+async def _authorize(
+    house: House, browser: httpx.AsyncClient, **changes: str | None
+) -> httpx.Response:
     asked: dict[str, str | None] = {
         "response_type": "code",
         "client_id": commands.WEB_CLIENT_ID,
@@ -380,9 +380,7 @@ async def test_b6_forged_signatures_are_refused(house: House, client: OidcClient
         f"{_part(json.dumps({'alg': 'none'}))}.{body}.",
         f"{_part(json.dumps({'alg': 'None', 'kid': kid}))}.{body}.",
         jwt.encode({"alg": "RS256", "kid": kid}, claims, foreign),
-        jwt.encode(
-            {"alg": "RS256", "jwk": foreign.as_dict(private=False)}, claims, foreign
-        ),
+        jwt.encode({"alg": "RS256", "jwk": foreign.as_dict(private=False)}, claims, foreign),
         _with_public_key_as_secret(kid, body, public_pem),
         f"{_part(json.dumps({'alg': 'RS256', 'kid': '../../../../dev/null'}))}.{body}.AAAA",
         "",
@@ -461,7 +459,9 @@ async def test_another_name_of_the_machine_is_sent_to_the_public_address(house: 
 # -- bearer tokens -----------------------------------------------------------------------------
 
 
-async def _client_token(house: House, scope: str, asked: str | None = None) -> tuple[Any, dict[str, str]]:
+async def _client_token(
+    house: House, scope: str, asked: str | None = None
+) -> tuple[Any, dict[str, str]]:
     made = await asyncio.to_thread(commands.add_client, house.identity, secrets.token_hex(3), scope)
     async with house.browser() as http:
         data = {"grant_type": "client_credentials"}

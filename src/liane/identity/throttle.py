@@ -2,21 +2,26 @@
 
 After failures on one account each further attempt on it waits a little longer, a few seconds at
 most, and is then checked like any other: the right password always opens. One address that fails
-too often in a minute is refused for the rest of that minute; a device that has signed in to the
-account before (signed cookie) skips the account's wait.
+too often in a minute is refused for the rest of that minute. A device that has signed in to the
+account before (signed cookie) is held up by neither: whoever attacks an account or an address
+cannot keep its carers from working.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 FREE_FAILURES = 3
 """Failures on one account that cost nothing: people mistype."""
 LONGEST_WAIT_SECONDS = 4.0
 FORGET_AFTER_SECONDS = 15 * 60.0
+WAITING_AT_MOST = 64
+"""Attempts that wait at once in this process; more are asked to come back."""
+WAITING_PER_ADDRESS = 8
 REMEMBERED = 20_000
 """Accounts and addresses remembered at once; the oldest are forgotten first."""
 
@@ -32,6 +37,7 @@ class Throttle:
         self._lock = threading.Lock()
         self._accounts: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._addresses: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._waiting: Counter[str] = Counter()
 
     def address_refused(self, address: str) -> bool:
         """Whether this address has used up its failures of the minute."""
@@ -46,6 +52,24 @@ class Throttle:
             if count < FREE_FAILURES or self._now() - last > FORGET_AFTER_SECONDS:
                 return 0.0
             return min(LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(count - FREE_FAILURES, 8))
+
+    @contextmanager
+    def waiting(self, address: str) -> Iterator[bool]:
+        """Hold one of the few places to wait in; gives False when none is free."""
+        with self._lock:
+            free = (
+                self._waiting.total() < WAITING_AT_MOST
+                and self._waiting[address] < WAITING_PER_ADDRESS
+            )
+            if free:
+                self._waiting[address] += 1
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._waiting[address] -= 1
+                    self._waiting += Counter()
 
     def failed(self, account: str, address: str) -> None:
         """Count one failure."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from functools import cache
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from allauth.account.views import LoginView
 from django.core import signing
 from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.crypto import salted_hmac
 from oauth2_provider.models import get_access_token_model
 from oauth2_provider.views import IntrospectTokenView
 
@@ -20,8 +22,11 @@ from liane.identity.hashing import TooManySignIns
 from liane.identity.settings import configured
 from liane.identity.throttle import Throttle
 
+log = logging.getLogger("liane.identity.security")
+
 KNOWN_DEVICE_COOKIE = "liane_id_known"
 KNOWN_DEVICE_DAYS = 60
+ACCOUNTS_PER_DEVICE = 60
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -40,19 +45,19 @@ class SignIn(LoginView):  # type: ignore[misc]
         """Check in turn, more slowly after failures; never lock an account."""
         address = str(request.META.get("REMOTE_ADDR") or "")
         account = str(request.POST.get("login", ""))[:150].strip().lower()
-        if throttle().address_refused(address):
+        held_up = not _known_device(request, account)
+        if held_up and (throttle().address_refused(address) or not _waited(account, address)):
             return self._wait_a_minute(request)
-        if not _known_device(request, account):
-            time.sleep(throttle().wait_seconds(account))
         try:
             response: HttpResponse = super().post(request, *args, **kwargs)
         except TooManySignIns:
             return self._wait_a_minute(request)
         if response.status_code == HTTPStatus.FOUND:
             throttle().succeeded(account)
-            _remember_device(response, account)
+            _remember_device(request, response, account)
         else:
             throttle().failed(account, address)
+            log.warning("sign-in refused for %r from %s", account, address)
             response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
         return response
 
@@ -67,7 +72,19 @@ class SignIn(LoginView):  # type: ignore[misc]
         return response
 
 
-def _known_device(request: Any, account: str) -> bool:
+def _waited(account: str, address: str) -> bool:
+    """Wait as long as this account asks; False when too many wait already."""
+    seconds = throttle().wait_seconds(account)
+    if not seconds:
+        return True
+    with throttle().waiting(address) as free:
+        if free:
+            time.sleep(seconds)
+        return free
+
+
+def _known_accounts(request: Any) -> list[str]:
+    """Digests of the accounts this device has signed in to (a shared post has many)."""
     try:
         known = signing.loads(
             request.COOKIES.get(KNOWN_DEVICE_COOKIE, ""),
@@ -75,20 +92,29 @@ def _known_device(request: Any, account: str) -> bool:
             max_age=KNOWN_DEVICE_DAYS * 86_400,
         )
     except signing.BadSignature:
-        return False
-    return isinstance(known, list) and account in known
+        return []
+    return known if isinstance(known, list) else []
 
 
-def _remember_device(response: HttpResponse, account: str) -> None:
-    settings = configured()
+def _account_digest(account: str) -> str:
+    return str(salted_hmac("known-device", account).hexdigest())[:16]
+
+
+def _known_device(request: Any, account: str) -> bool:
+    return _account_digest(account) in _known_accounts(request)
+
+
+def _remember_device(request: Any, response: HttpResponse, account: str) -> None:
+    mine = _account_digest(account)
+    others = [known for known in _known_accounts(request) if known != mine]
     response.set_cookie(
         KNOWN_DEVICE_COOKIE,
-        signing.dumps([account], salt="known-device"),
+        signing.dumps([mine, *others][:ACCOUNTS_PER_DEVICE], salt="known-device"),
         max_age=KNOWN_DEVICE_DAYS * 86_400,
         path="/id",
         httponly=True,
         samesite="Lax",
-        secure=settings.secure,
+        secure=configured().secure,
     )
 
 
