@@ -58,6 +58,11 @@ def pid(ipp: str, family: str, given: str, birth: str, sex: str, used: str = "")
     return f"PID|1||{ipp}^^^CHU&1.2.250.1.999.1.1&ISO^PI||{names}||{birth}|{sex}|||||||||||||||||||||||||VALI"
 
 
+def pv1(ipp: str, place: str) -> str:
+    """PV1 up to the venue number, PV1-19."""
+    return f"PV1|1|I|{place}" + "|" * 16 + f"V{ipp}^^^CHU&1.2.250.1.999.2.1&ISO^VN"
+
+
 def admit(
     ipp: str,
     family: str,
@@ -74,9 +79,7 @@ def admit(
             msh("ADT^A01^ADT_A01", at),
             f"EVN||{stamp(at)}",
             pid(ipp, family, given, birth, sex, used),
-            f"PV1|1|I|{UNIT}^{room}^{bed}^CHU|||||||||||||||V{ipp}^^^CHU&1.2.250.1.999.2.1&ISO^VN"
-            + "|" * 25
-            + stamp(at),
+            pv1(ipp, f"{UNIT}^{room}^{bed}^CHU") + "|" * 25 + stamp(at),
             f"ZBE|M{ipp}^^CHU^1.2.250.1.999.3.1|{stamp(at)}||INSERT|N||UF^^^^^^^^^{UNIT}||HMS",
             "",
         ]
@@ -97,7 +100,7 @@ def result(
     lines = [
         msh("ORU^R01^ORU_R01", at),
         pid(ipp, family, given, birth, sex),
-        f"PV1|1|I|{UNIT}|||||||||||||||V{ipp}^^^CHU&1.2.250.1.999.2.1&ISO^VN",
+        pv1(ipp, UNIT),
         f"ORC|RE|P{order}|F{order}",
         f"OBR|1|P{order}|F{order}|IONO^Ionogramme sanguin^L|||{stamp(at)}|||||||||||||||{stamp(at)}||LAB|{status}",
     ]
@@ -235,7 +238,7 @@ def send_letter(hospital: Hospital, who: tuple[str, ...], number: str, text: str
                 msh("MDM^T02^MDM_T02", now),
                 f"EVN|T02|{stamp(now)}",
                 pid(*who),
-                f"PV1|1|I|{UNIT}|||||||||||||||V{who[0]}^^^CHU&1.2.250.1.999.2.1&ISO^VN",
+                pv1(who[0], UNIT),
                 f"TXA|1|11490-0^Lettre de liaison^LN|AP|{stamp(now)}||||||||{number}^^1.2.250.1.999.4^ISO|||||LA",
                 f"OBX|1|ED|PDF^Lettre||^application^pdf^Base64^{body}||||||F",
                 "",
