@@ -38,6 +38,7 @@ from liane.rooms.imaging.projection import project as project_images
 from liane.rooms.patients import pages as patients_pages
 from liane.rooms.record import pages as record_pages
 from liane.rooms.record.projection import project as project_values
+from liane.rooms.record.tiles import tile_facts
 from liane.settings import Settings
 from liane.store import Database, jobs, sequencer
 from liane.store.blobs import Blobs
@@ -116,6 +117,7 @@ async def open_services(settings: Settings, dsns: Dsns) -> Services:
         catalogues=load_catalogues(PACKAGES),
         templates=Templates(PACKAGES),
         render_cda=cda_render.to_html,
+        tile_facts=tile_facts,
         base_url=settings.base_url,
         ae_title=settings.dicom_ae_title,
     )
