@@ -12,7 +12,7 @@ from typing import Any
 
 from allauth.account.views import LoginView
 from django.core import signing
-from django.http import FileResponse, Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.crypto import salted_hmac
 from oauth2_provider.models import get_access_token_model
@@ -178,12 +178,12 @@ def inactive(request: Any) -> HttpResponse:
     )
 
 
-def asset(request: Any, name: str) -> FileResponse:
+def asset(request: Any, name: str) -> HttpResponse:
     """The few static files of these pages, so that they also work served apart."""
     del request
     types = {"sign-in.css": "text/css; charset=utf-8", "sign-in.js": "text/javascript"}
     if name not in types:
         raise Http404
-    response = FileResponse((_STATIC / name).open("rb"), content_type=types[name])
+    response = HttpResponse((_STATIC / name).read_bytes(), content_type=types[name])
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
