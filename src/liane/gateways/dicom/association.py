@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from liane.gateways.dicom import command, negotiation, pdu, state
 from liane.gateways.dicom.incoming import Incoming

@@ -14,10 +14,10 @@ from pathlib import Path
 from liane.gateways.dicom import command, partners, registry
 from liane.gateways.dicom.command import Answer
 from liane.gateways.dicom.filing import Arrival, Desk, Source
+from liane.gateways.dicom.listener import Limits, Listener, Peer, listen
 from liane.gateways.dicom.mapping import Expected, Mismatch
 from liane.gateways.dicom.partners import Partner
 from liane.gateways.dicom.pdu import Malformed
-from liane.gateways.dicom.listener import Limits, Listener, Peer, listen
 from liane.gateways.dicom.spool import Spool
 from liane.gateways.dicom.uids import is_uid
 from liane.ui.services import Services

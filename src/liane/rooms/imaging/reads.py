@@ -168,3 +168,9 @@ def _slices(row: Mapping[str, Any]) -> list[Slice]:
         Slice(row["sop_uid"], frame, row["number"], row["rows"], row["columns"])
         for frame in range(min(max(1, row["frames"]), 5000))
     ]
+
+
+async def waiting(tx: Tx) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Examinations in no chart, and objects kept apart from theirs."""
+    held = await tx.fetch(Q["waiting"], tx.tenant)
+    return list(held), list(await tx.fetch(Q["conflicts"], tx.tenant))
