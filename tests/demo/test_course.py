@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from liane.demo.course import analyte, illness, laboratory_value
@@ -30,8 +30,11 @@ def test_no_value_leaves_what_a_living_person_can_have(key):
 
 
 def test_the_crp_of_a_resolving_infection_follows_and_falls():
-    people = [one for one in present(TODAY) if one.stay and one.stay.story == "pneumopathie"
-              and one.number > 25]
+    people = [
+        one
+        for one in present(TODAY)
+        if one.stay and one.stay.story == "pneumopathie" and one.number > 25
+    ]
     assert people
     for person in people:
         first, late = (laboratory_value(person, "pneumopathie", "crp", hour) for hour in (6, 140))
@@ -39,8 +42,11 @@ def test_the_crp_of_a_resolving_infection_follows_and_falls():
 
 
 def test_the_creatinine_of_a_kidney_injury_is_high_while_potassium_is_high():
-    people = [one for one in present(TODAY) if one.stay and one.number > 25
-              and one.stay.story == "insuffisance_renale_aigue"]
+    people = [
+        one
+        for one in present(TODAY)
+        if one.stay and one.number > 25 and one.stay.story == "insuffisance_renale_aigue"
+    ]
     for person in people:
         assert laboratory_value(person, "insuffisance_renale_aigue", "creatinine", 5) > 200
         assert laboratory_value(person, "insuffisance_renale_aigue", "potassium", 5) > 4.6
@@ -67,7 +73,9 @@ def test_the_stay_of_the_sketch_reads_as_drawn():
     hours = table("dubreuil")["labs"]["hours"]
     values = [laboratory_value(jeanne, "sepsis_urinaire", "crp", hour) for hour in hours]
     assert values == [96, 82, 54, 41, 48, 184]
-    scores = [news2(signs_at(jeanne, "sepsis_urinaire", row[0])) for row in table("dubreuil")["signs"]]
+    scores = [
+        news2(signs_at(jeanne, "sepsis_urinaire", row[0])) for row in table("dubreuil")["signs"]
+    ]
     assert scores == [6, 5, 4, 3, 2, 1, 1, 2, 1, 1, 2, 2, 1, 2, 4, 6, 7, 8, 11]
 
 
@@ -78,6 +86,7 @@ def test_the_scores_of_the_ward_are_those_of_their_values():
         assert news2(signs, scale_2="spo2-echelle-2" in person.flags) == row["news2"]
 
 
+@settings(deadline=None)
 @given(
     some.integers(4, 40), some.integers(70, 100), some.sampled_from([0.0, 2.0]),
     some.decimals(33, 42, places=1), some.integers(60, 240), some.integers(30, 180),
@@ -99,6 +108,7 @@ def test_our_score_is_the_one_the_platform_computes(rr, spo2, o2, temp, sys, hr,
     assert ours == theirs.total
 
 
+@settings(deadline=None)
 @given(some.floats(-10, 1000), some.sampled_from(sorted(table("stories")["story"])))
 def test_illness_stays_between_none_and_full(hours, story):
     assert 0 <= illness(story, hours) <= 1

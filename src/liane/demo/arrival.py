@@ -22,6 +22,7 @@ from liane.demo.images import STUDIES, study_of
 from liane.demo.itinerary import seeded_moves
 from liane.demo.laboratory import (
     Sample,
+    correctable,
     correction_of,
     report_message,
     sample_at,
@@ -70,7 +71,8 @@ def _reports(person: Person, stay: Stay, moves: list[Move], now: datetime) -> li
         last = sample
         control_id = f"S{person.number:05d}L{number}"
         found.append(_report(sample, control_id))
-    if last and chance("corrected", person.number).random() < 0.06 and person.number != 12:
+    wrong = last and correctable(last) and person.number != 12
+    if last and wrong and chance("corrected", person.number).random() < 0.08:
         corrected = correction_of(last, min(now, last.reported + timedelta(minutes=50)))
         found.append(_report(corrected, f"S{person.number:05d}C"))
     words = story_of(stay.story).get("micro")

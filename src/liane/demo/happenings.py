@@ -26,7 +26,14 @@ from liane.demo.expectations import (
 from liane.demo.group import Unit, units
 from liane.demo.hospital import Hospital, Lodger, hospital_wards, suitable
 from liane.demo.images import study_of
-from liane.demo.laboratory import Sample, correction_of, report_message, sample_at, text_message
+from liane.demo.laboratory import (
+    Sample,
+    correctable,
+    correction_of,
+    report_message,
+    sample_at,
+    text_message,
+)
 from liane.demo.ledger import Parcel
 from liane.demo.letters import DISCHARGE, Letter, story_letter
 from liane.demo.people import Person
@@ -141,7 +148,7 @@ def blood_sample(hospital: Hospital, lodger: Lodger, draw: Random, now: datetime
         control_id = f"V{hospital.number():08d}"
         payload = text_message(sample, ("18725-2", "Microbiologie"), words, control_id)
         found.append(Parcel(control_id, "hl7", person.id, payload))
-    if draw.random() < 0.03:
+    if correctable(sample) and draw.random() < 0.03:
         found.append(report(hospital, correction_of(sample, now + timedelta(seconds=1))))
     return found
 

@@ -16,6 +16,7 @@ from liane.demo.tables import table
 
 VERSION = "2.5"
 LONG_STAY_HOURS = 1000.0
+HAEMOLYSED = {"potassium", "glucose"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,17 @@ def sample_at(
     return Sample(order, person, move, taken, taken + timedelta(minutes=delay), panels)
 
 
+def correctable(sample: Sample) -> bool:
+    """Whether it holds a value that a haemolysed sample makes wrong."""
+    keys = {one.analyte.key for _, results in sample.panels for one in results}
+    return bool(keys & HAEMOLYSED)
+
+
 def correction_of(sample: Sample, at: datetime) -> Sample:
     """The same report with one value put right: the sample was haemolysed, potassium is lower."""
     panels = []
     for panel, results in sample.panels:
-        fixed = tuple(
-            _corrected(one) if one.analyte.key in {"potassium", "glucose"} else one
-            for one in results
-        )
+        fixed = tuple(_corrected(one) if one.analyte.key in HAEMOLYSED else one for one in results)
         panels.append((panel, fixed))
     return replace(
         sample,

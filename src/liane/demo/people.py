@@ -181,7 +181,9 @@ def _person(number: int, today: date, stay: Stay | None) -> Person:
         place=place,
         status=status,
         attributes=("homonyme",) if written and "homonyme" in written.get("flags", ()) else (),
-        ins=ins_number(sex, birth, place.cog, number + 1) if status in {"qualifiee", "recuperee"} else "",
+        ins=ins_number(sex, birth, place.cog, number + 1)
+        if status in {"qualifiee", "recuperee"}
+        else "",
         patient_numbers=_patient_numbers(draw, number, unit),
         street=f"{draw.randint(1, 120)} {draw.choice(table('names')['address']['streets'])}",
         town=draw.choice(_places()[0][:6]),
