@@ -1,13 +1,14 @@
 // How is each lane of the axis drawn?
 import { type Line, type Moment, type Point, type RawAxis, type Stretch, notation } from "./axis_data";
 import type { Scale } from "./axis_time";
-import { Sheet, widthOf } from "./svg";
+import { Sheet, shape, widthOf } from "./svg";
+import { times } from "./words";
 
 export interface Lane { top: number; height: number }
 type Words = Record<string, string>;
 
 const DEFAULTS: Record<string, [number, number]> = {
-  pulse: [40, 140], pressure: [40, 180], temperature: [35, 40], saturation: [80, 100], respiration: [8, 30],
+  pulse: [50, 120], pressure: [50, 150], temperature: [36, 39], saturation: [90, 100], respiration: [10, 25],
 };
 const GAP_SHARE = 0.06;
 const GAP_SECONDS = 8 * 3600;
@@ -51,7 +52,7 @@ export function drawStays(sheet: Sheet, lane: Lane, view: Scale, stays: Stretch[
     const width = Math.max(2, to - from - 2);
     const link = sheet.link(`/patients/${document.body.dataset.patient}/history/Encounter/${stay.i}`, stay.l);
     link.add("rect", { x: from, y: lane.top + 5, width, height: lane.height - 10, rx: 4, class: `stay ${kind}` });
-    fitted(link, from + 7, lane.top + lane.height / 2 + 4, stay.l, width - 10, `stay-text ${kind}`);
+    fitted(link, from + 5, lane.top + lane.height / 2 + 4, stay.l, width - 6, `stay-text ${kind}`);
   }
 }
 
@@ -66,27 +67,34 @@ function fitted(sheet: Sheet, x: number, y: number, label: string, room: number,
   if (text) sheet.text(x, y, text, kind);
 }
 
+const NEWS_STEP = 28;
+
+/** Each slot of the lane shows its highest score; the last slot always shows the latest one. */
 export function drawNews(sheet: Sheet, lane: Lane, view: Scale, news: RawAxis["news"]): void {
-  let free = -Infinity;
-  const boxes = [...news].sort((a, b) => a[0] - b[0]);
-  const chosen: RawAxis["news"] = [];
-  for (const box of boxes) {
-    const last = chosen.at(-1);
-    if (last && view.x(box[0]) - view.x(last[0]) < 27) {
-      if (box[1] >= last[1]) chosen[chosen.length - 1] = box; // the higher score is the one shown
-      continue;
-    }
-    chosen.push(box);
+  const boxes = news.filter((box) => view.x(box[0]) >= view.left).sort((a, b) => b[0] - a[0]);
+  const latest = boxes[0];
+  if (!latest) return;
+  const right = view.x(latest[0]);
+  const slots = new Map<number, RawAxis["news"][number]>([[0, latest]]);
+  for (const box of boxes.slice(1)) {
+    const slot = Math.max(1, Math.floor((right - view.x(box[0])) / NEWS_STEP + 0.5));
+    const held = slots.get(slot);
+    if (!held || box[1] > held[1]) slots.set(slot, box);
   }
-  for (const [at, total, band, complete] of chosen) {
-    const x = view.x(at);
-    if (x < view.left || x - 13 < free - 27) continue;
+  let free = Infinity;
+  for (const [, [at, total, band, complete]] of [...slots].sort((a, b) => a[0] - b[0])) {
+    const width = complete ? 24 : 34;
+    const x = Math.max(view.left + width / 2, Math.min(view.x(at), free - width / 2));
+    if (x + width / 2 > free + 0.5) continue;
     const text = complete ? String(total) : `≥\u202f${total}`;
-    const width = complete ? 24 : 32;
     const partial = complete ? "" : " partial";
-    sheet.add("rect", { x: x - width / 2, y: lane.top + 7, width, height: lane.height - 14, rx: 5, class: `news-box ${band}${partial}` });
-    sheet.text(x, lane.top + lane.height / 2 + 4.5, text, `news-text ${band}`);
-    free = x;
+    const box = sheet.add("g", {});
+    box.append(
+      shape("title", {}, `NEWS2 ${text} · ${times.full.format(at * 1000)}`),
+      shape("rect", { x: x - width / 2, y: lane.top + 6, width, height: lane.height - 12, rx: 5, class: `news-box ${band}${partial}` }),
+      shape("text", { x, y: lane.top + lane.height / 2 + 4.5, class: `news-text ${band}` }, text),
+    );
+    free = x - width / 2 - 2;
   }
 }
 
@@ -106,7 +114,7 @@ export function drawVitals(sheet: Sheet, rows: Row[], view: Scale, words: Words,
   for (const row of rows) {
     const middle = row.top + row.height / 2 + 4;
     sheet.text(12, middle, words[row.name] ?? row.name, "series-name");
-    sheet.text(left - 34, middle, row.lines[0]?.unit ?? "", "unit", "end");
+    sheet.text(left - 34, middle, row.lines[0]?.unit ?? "", "uom", "end");
     const values = row.lines.flatMap((line) => line.points.map((p) => p.number)).filter((v) => !Number.isNaN(v));
     const shown = DEFAULTS[row.name] ?? [Math.min(...values), Math.max(...values)];
     const high = Math.max(shown[1], ...values);
@@ -133,8 +141,8 @@ export function laboratoryRow(line: Line, top: number, height: number): Row {
   const limits = line.points.flatMap((p) => [p.low, p.high]).filter((v): v is number => v !== null);
   const least = Math.min(...values, ...limits);
   const most = Math.max(...values, ...limits);
-  const room = height - 24;
-  const y = (value: number): number => top + height - 8 - ((value - least) / (most - least || 1)) * room;
+  const room = height - 22;
+  const y = (value: number): number => top + height - 6 - ((value - least) / (most - least || 1)) * room;
   return { name: line.label, lines: [line], top, height, y };
 }
 
@@ -142,9 +150,12 @@ export function drawLaboratory(sheet: Sheet, row: Row, view: Scale, left: number
   const line = row.lines[0];
   if (!line) return;
   const middle = row.top + row.height / 2 + 6;
-  fitted(sheet, 12, middle - (line.method ? 6 : 0), line.label, left - 24 - widthOf(line.unit, 10.5), "series-name");
-  if (line.method) fitted(sheet, 12, middle + 8, line.method, left - 20, "scale");
-  sheet.text(left - 8, middle - (line.method ? 6 : 0), line.unit, "unit", "end");
+  const below = left < 130 ? [line.unit, line.method].filter(Boolean).join(" · ") : line.method;
+  const lift = below ? 6 : 0;
+  const room = left < 130 ? left - 14 : left - 24 - widthOf(line.unit, 10.5);
+  fitted(sheet, 12, middle - lift, line.label, room, "series-name");
+  if (below) fitted(sheet, 12, middle + 8, below, left - 16, "scale");
+  if (left >= 130) sheet.text(left - 8, middle - lift, line.unit, "uom", "end");
   drawBands(sheet, row, line, view);
   sheet.add("path", { d: path(line.points, view.x, row.y, Infinity), class: "curve" });
   const inside = line.points.filter((p) => !Number.isNaN(p.number) && view.x(p.at) >= view.left - 1);
@@ -156,7 +167,7 @@ export function drawLaboratory(sheet: Sheet, row: Row, view: Scale, left: number
     const x = view.x(one.t) - 9;
     if (x < view.left) continue;
     sheet.add("path", { d: `M${x} ${row.top + 8}v${row.height - 14}m-4 0v-${row.height - 14}`, class: "break" });
-    sheet.text(x - 8, row.top + 14, one.l, "break-text", "end");
+    if (x - 8 - widthOf(one.l, 10.5, 400) > view.left) sheet.text(x - 8, row.top + 14, one.l, "break-text", "end");
   }
 }
 
@@ -202,9 +213,11 @@ export function drawImaging(sheet: Sheet, lane: Lane, view: Scale, studies: Mome
     }
     const link = sheet.link(`/imaging/studies/${study.i}`, `${label} ${sub}`);
     link.add("rect", { x, y: lane.top + 6, width: side * 1.15, height: side, rx: 5, class: "thumb" });
-    link.text(x + side * 0.575, lane.top + 6 + side / 2 + 4, study.d ?? "", "unit", "middle");
-    link.add("image", { href: `/imaging/studies/${study.i}/thumbnail`, x, y: lane.top + 6, width: side * 1.15, height: side, preserveAspectRatio: "xMidYMid slice" });
-    fitted(link, x, lane.top + side + 19, label, 150, "act-text");
+    link.text(x + side * 0.575, lane.top + 6 + side / 2 + 4, study.d ?? "", "uom", "middle");
+    const picture = link.add("image", { href: `/imaging/studies/${study.i}/thumbnail`, x, y: lane.top + 6, width: side * 1.15, height: side, preserveAspectRatio: "xMidYMid slice" });
+    picture.addEventListener("error", () => picture.remove()); // the modality stays readable beneath
+    const late = x + widthOf(label, 11.5, 450) > view.right;
+    fitted(link, late ? x + side * 1.15 : x, lane.top + side + 19, label, 150, `act-text${late ? " late" : ""}`);
     free = x + width + 10;
   }
   if (hidden) sheet.text(view.left + 4, lane.top + lane.height - 4, `+ ${hidden} ${words["more"]}`, "more");
@@ -229,7 +242,7 @@ export function packDrugs(drugs: Stretch[], view: Scale, now: number): Placed[] 
 }
 
 export function drawDrugs(sheet: Sheet, lane: Lane, view: Scale, placed: Placed[], now: number, words: Words): void {
-  const most = Math.max(1, Math.floor((lane.height - 6) / 20));
+  const most = Math.max(1, Math.floor((lane.height - 6) / 17));
   const rows = Math.max(1, Math.min(most, 1 + Math.max(0, ...placed.map((p) => p.row))));
   const height = Math.min(26, (lane.height - 6) / rows);
   let hidden = 0;
@@ -258,13 +271,17 @@ export function drawActs(sheet: Sheet, lane: Lane, view: Scale, acts: Moment[]):
     if (x < view.left) continue;
     const full = 14 + Math.min(190, widthOf(act.l, 11.5, 450));
     const fits = free.findIndex((end) => end <= x - 4);
-    const row = fits < 0 ? free.indexOf(Math.min(...free)) : fits;
-    const y = lane.top + (lane.height / rows) * (row + 0.5);
+    const y = lane.top + (lane.height / rows) * ((fits < 0 ? 0 : fits) + 0.5);
     const link = sheet.link(actHref(act), act.l);
+    if (fits < 0) {
+      // No room for its words: a small mark on the edge of the lane, its name on hover and focus.
+      link.add("circle", { cx: x, cy: lane.top + lane.height - 3, r: 3, class: `act ${act.k}` });
+      continue;
+    }
     link.add("circle", { cx: x, cy: y, r: 4, class: `act ${act.k}` });
-    if (fits < 0 || x + 30 > view.right) continue;
-    fitted(link, x + 8, y + 4, act.l, Math.min(190, view.right - x - 10), "act-text");
-    free[row] = x + full + 6;
+    const late = x + full > view.right;
+    fitted(link, late ? x - 8 : x + 8, y + 4, act.l, 190, `act-text${late ? " late" : ""}`);
+    free[fits] = late ? x + 10 : x + full + 6;
   }
 }
 

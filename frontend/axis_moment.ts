@@ -11,15 +11,15 @@ function element(name: string, kind: string, text = ""): HTMLElement {
   return made;
 }
 
-function said(point: Point, unit: string, before = ""): HTMLElement {
+function said(point: Point, unit: string, way = true): HTMLElement {
   const value = element("span", `value ${point.severity} ${point.state === "withdrawn" ? "cancelled" : point.state}`.trim());
   if (point.former) {
     value.append(element("s", "", notation(point.former)), " ");
   }
-  value.append(before + notation(point.text));
-  if (unit) value.append(element("span", "unit", `\u202f${unit}`));
-  if (point.way) value.append("\u202f", element("span", "way", point.way === "high" ? "▲" : "▼"));
-  else if (point.severity) value.append("\u202f", element("span", "way", "●"));
+  value.append(notation(point.text));
+  if (unit) value.append(element("span", "uom", `\u202f${unit}`));
+  if (way && point.way) value.append("\u202f", element("span", "way", point.way === "high" ? "▲" : "▼"));
+  else if (way && point.severity) value.append("\u202f", element("span", "way", "●"));
   return value;
 }
 
@@ -37,11 +37,11 @@ function pressure(vitals: Line[], at: number, words: Words): HTMLElement | null 
   const top = high && lastBefore(high, at);
   if (!high || !top) return null;
   const bottom = low && lastBefore(low, at);
-  const value = said({ ...top, way: "" }, "");
+  const value = said(top, "", false);
   value.classList.add("nowrap");
   const rest = bottom && Math.abs(bottom.at - top.at) < 600 ? `/${notation(bottom.text)}` : "";
   const whole = element("span", "value");
-  whole.append(value, rest, element("span", "unit", `\u202f${high.unit}`));
+  whole.append(value, rest, element("span", "uom", `\u202f${high.unit}`));
   if (top.way) whole.append("\u202f", element("span", `value ${top.severity}`, top.way === "high" ? "▲" : "▼"));
   return pair(words["pressure"] ?? "PA", beside(top.at, at), whole);
 }

@@ -74,7 +74,11 @@ function months(view: Scale): Tick[] {
 }
 
 export function ticks(view: Scale): Tick[] {
-  return view.to - view.from < 62 * DAY ? days(view) : months(view);
+  if (view.to - view.from >= 62 * DAY) return months(view);
+  const found = days(view);
+  const first = found.find((tick) => tick.strong);
+  const lone = !first || view.x(first.at) - view.left > 60;
+  return lone ? [{ at: view.from, label: times.day.format(view.from * 1000), strong: true }, ...found] : found;
 }
 
 /** How the cursor's moment is written on its flag: the hour when days can be told apart. */

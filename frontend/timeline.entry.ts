@@ -154,10 +154,10 @@ class Axis {
     const drugs = packDrugs(raw.drugs, view, present);
     const drugRows = Math.min(5, 1 + Math.max(0, ...drugs.map((d) => d.row)));
     const fixed: Record<string, number> = {
-      stays: 32, news: raw.news.length ? 40 : 26, imaging: raw.imaging.length ? 82 : 28,
-      drugs: drugs.length ? 8 + drugRows * 22 : 28, acts: raw.acts.length > 3 ? 58 : 40,
+      stays: 30, news: raw.news.length ? 36 : 26, imaging: raw.imaging.length ? 70 : 28,
+      drugs: drugs.length ? 6 + drugRows * 18 : 28, acts: raw.acts.length > 3 ? 40 : 26,
     };
-    const flexible = { vitals: groups.length ? 22 + groups.length * 28 : 30, labs: this.labs.length ? 16 + this.labs.length * 40 : 30 };
+    const flexible = { vitals: groups.length ? 20 + groups.length * 22 : 30, labs: this.labs.length ? 14 + this.labs.length * 34 : 30 };
     const least = HEADER + Object.values(fixed).reduce((a, b) => a + b, 0) + flexible.vitals + flexible.labs;
     const spare = Math.max(0, this.room() - least);
     const vitalShare = groups.length ? spare * (this.labs.length ? 0.42 : 1) : 0;
@@ -195,14 +195,14 @@ class Axis {
     else if (name === "drugs") drawDrugs(sheet, lane, view, drugs, present, this.words);
     else if (name === "acts") drawActs(sheet, lane, view, raw.acts);
     else if (name === "vitals") {
-      if (!groups.length) sheet.text(left + 8, lane.top + 19, this.words["empty_vitals"] ?? "", "unit");
-      const each = (lane.height - 22) / Math.max(1, groups.length);
-      const rows: Row[] = groups.map((g, i) => vitalRow(g.name, g.lines, lane.top + 20 + i * each, each - 3));
+      if (!groups.length) sheet.text(left + 8, lane.top + 19, this.words["empty_vitals"] ?? "", "uom");
+      const each = (lane.height - 20) / Math.max(1, groups.length);
+      const rows: Row[] = groups.map((g, i) => vitalRow(g.name, g.lines, lane.top + 18 + i * each, each - 2));
       drawVitals(sheet, rows, view, this.words, left);
     } else if (name === "labs") {
-      if (!this.labs.length) sheet.text(left + 8, lane.top + 19, this.words["empty_labs"] ?? "", "unit");
-      const each = (lane.height - 16) / Math.max(1, this.labs.length);
-      this.labs.forEach((line, i) => drawLaboratory(sheet, laboratoryRow(line, lane.top + 14 + i * each, each), view, left, raw.breaks));
+      if (!this.labs.length) sheet.text(left + 8, lane.top + 19, this.words["empty_labs"] ?? "", "uom");
+      const each = (lane.height - 14) / Math.max(1, this.labs.length);
+      this.labs.forEach((line, i) => drawLaboratory(sheet, laboratoryRow(line, lane.top + 13 + i * each, each), view, left, raw.breaks));
     }
   }
 

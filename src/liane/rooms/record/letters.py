@@ -42,7 +42,8 @@ class Letter:
 
 def letter_of(resource: Resource, patient: str) -> Letter:
     """A DocumentReference or DiagnosticReport as a letter."""
-    content = next(iter(resource.get("content", ())), {}).get("attachment", {})
+    first: Resource = next(iter(resource.get("content", ())), {})
+    content: Resource = first.get("attachment", {})
     forms = [
         f for f in resource.get("presentedForm", ()) if str(f.get("url", "")).startswith("blob:")
     ]

@@ -102,7 +102,8 @@ def _arrival(
     abnormal: Mapping[str, list[Result]],
 ) -> Arrival:
     kind = KINDS[row["type"]]
-    title, detail, results = "", "", ()
+    title, detail = "", ""
+    results: tuple[Result, ...] = ()
     at: datetime | None = row["at"]
     match row["type"]:
         case "Encounter":

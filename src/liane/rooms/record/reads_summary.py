@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from liane.base.i18n import HOSPITAL_ZONE
 from liane.rooms.record import events, head
 from liane.rooms.record.laboratory import Result, Series, series_of
 from liane.rooms.record.observed import instant
@@ -36,8 +37,9 @@ class Problem:
 
     id: str
     label: str
-    since: datetime | None
-    until: datetime | None
+    since: str
+    """As precise as it was recorded: 2009, 03/2009, 14/03/2009."""
+    until: str
     active: bool
 
 
@@ -90,10 +92,19 @@ def _problem(resource: Mapping[str, Any]) -> Problem | None:
     return Problem(
         id=str(resource["id"]),
         label=events.words(resource.get("code")),
-        since=instant(resource.get("onsetDateTime")) or instant(resource.get("recordedDate")),
-        until=instant(resource.get("abatementDateTime")),
+        since=_as_precise(resource.get("onsetDateTime") or resource.get("recordedDate")),
+        until=_as_precise(resource.get("abatementDateTime")),
         active=status not in ("inactive", "remission", "resolved"),
     )
+
+
+def _as_precise(text: object) -> str:
+    """A FHIR date no more precise than it was given; a time is left out."""
+    given = str(text or "")
+    if len(given) > 10:
+        at = instant(given)
+        given = at.astimezone(HOSPITAL_ZONE).date().isoformat() if at else ""
+    return "/".join(reversed(given.split("-")))
 
 
 def _abnormal(series: list[Series]) -> list[Result]:
