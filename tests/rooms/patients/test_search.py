@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import asyncpg
 import pytest
 from tests.rooms.patients.ward_people import staff
 
@@ -105,18 +106,22 @@ async def test_nothing_is_found_for_nothing(house, ward) -> None:
 
 
 async def test_an_answer_takes_less_than_a_tenth_of_a_second_among_twenty_thousand(
-    house, ward
+    house, ward, test_database
 ) -> None:
-    async with house.transaction() as tx:
-        await tx.execute(
-            "insert into patients.index (tenant, patient, birth_name, given, birth_date, names, sounds)"
-            " select 1, 'p' || n, 'NOM' || (n % 977), 'Prenom' || (n % 331), '1950-01-01',"
-            " ' nom' || (n % 977) || ' prenom' || (n % 331) || ' ', array['NM' || (n % 977)]"
-            " from generate_series(1, 20000) n"
-        )
+    owner = await asyncpg.connect(test_database.owner_dsn)
+    await owner.execute(
+        "insert into patients.index (tenant, patient, birth_name, given, birth_date, names, sounds)"
+        " select 1, 'p' || n, 'NOM' || (n % 977), 'Prenom' || (n % 331), '1950-01-01',"
+        " ' nom' || (n % 977) || ' prenom' || (n % 331) || ' ', array['NM' || (n % 977)]"
+        " from generate_series(1, 20000) n"
+    )
+    await owner.execute("analyze patients.index")
+    await owner.close()
     doctor = staff("medecin", "uf-3101", scope="group")
     for text in ("dubrueil jeanne", "dubreuil", "14/03/1948", "309-1", "80000002"):
-        await found(house, text, doctor)
-        begun = time.perf_counter()
-        assert await found(house, text, doctor)
-        assert time.perf_counter() - begun < 0.1, text
+        taken = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            assert await found(house, text, doctor)
+            taken.append(time.perf_counter() - begun)
+        assert min(taken) < 0.1, (text, taken)
