@@ -114,7 +114,7 @@ async def seal_and_publish(database: Database, witness: Witness) -> int:
         async with database.transaction() as tx:
             count, head = await seal(tx)
         total += count
-        if head is not None and count < BATCH:
+        if head is not None and count < BATCH and head.seq > witness.published:
             await asyncio.to_thread(witness.publish, head)
         if count < BATCH:
             return total

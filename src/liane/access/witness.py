@@ -46,6 +46,8 @@ class Witness:
         self.files = tuple(folder / f"heads-{tenant}.jsonl" for folder in folders)
         self.key_file = key_file
         self.tenant = tenant
+        self.published = 0
+        """The last entry this process has published: a quiet hour costs nothing."""
 
     @classmethod
     def at_home(cls, home: Path, tenant: int, others: Sequence[Path] = ()) -> Witness:
@@ -62,6 +64,7 @@ class Witness:
         """Append the head, signed and durable, to every file; False when it says nothing new."""
         key = self._private_key()
         news = [self._append(file, head, key) for file in self.files]
+        self.published = head.seq
         return any(news)
 
     def _append(self, file: Path, head: Head, key: Ed25519PrivateKey) -> bool:
