@@ -17,6 +17,7 @@ import asyncpg
 
 from liane.fhir import json as fhir_json
 from liane.store.database import SESSION, Tx
+from liane.store.failures import LOST
 from liane.store.sql import queries
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ async def listen(
     while not stop.is_set():
         try:
             await _listen_once(dsn, stop, on_position, tenant)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+        except LOST as failure:
             log.warning("the change feed is not heard: %s", type(failure).__name__)
             await _pause(stop, 0.5)
 

@@ -19,7 +19,7 @@ import asyncpg
 
 from liane.base.clock import Clock, SystemClock
 from liane.base.errors import Unavailable
-from liane.store.failures import said_plainly, unreachable
+from liane.store.failures import LOST, said_plainly, unreachable
 from liane.store.rids import RidBlock
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Database:
         try:
             pool = await asyncpg.create_pool(
                 dsn,
-                min_size=min_size,
+                # Refilled on demand: a floor would only fill the log during a restart.
+                min_size=0,
                 max_size=max_size,
                 max_inactive_connection_lifetime=0,
                 max_queries=1_000_000,
@@ -149,7 +150,10 @@ class Database:
                 server_settings=SESSION,
                 reset=_nothing_to_reset,
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+            first = [await pool.acquire(timeout=30) for _ in range(max(1, min_size))]
+            for connection in first:
+                await pool.release(connection)
+        except LOST as failure:
             raise unreachable(failure) from failure
         return cls(pool, dsn, tenant, clock or SystemClock(), projections)
 
@@ -204,7 +208,7 @@ class Database:
                 return connection
             except TimeoutError as failure:
                 raise unreachable(failure) from failure
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+            except LOST as failure:
                 # Nothing has been done yet, so trying again is safe.
                 if connection is not None:
                     _drop(connection)
@@ -220,7 +224,13 @@ class Database:
     async def _commit(self, connection: Any) -> None:
         try:
             await connection.execute("commit")
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as failure:
+        except (
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+        ) as failure:
             raise Unavailable(
                 "store.outcome-unknown",
                 "La base de données n'a pas répondu : l'enregistrement est peut-être fait.",
@@ -232,7 +242,7 @@ class Database:
     async def _release(self, connection: Any) -> None:
         try:
             await self._pool.release(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except LOST:
             log.warning("a database connection was lost")
 
 
@@ -243,12 +253,12 @@ async def _nothing_to_reset(connection: Any) -> None:
 async def _undo(connection: Any, command: str = "rollback") -> None:
     try:
         await connection.execute(command)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except LOST:
         _drop(connection)
 
 
 def _drop(connection: Any) -> None:
     try:
         connection.terminate()
-    except asyncpg.InterfaceError:
+    except LOST:
         pass  # the pool has dropped it already

@@ -9,6 +9,15 @@ import asyncpg
 
 from liane.base.errors import Busy, Conflict, LianeError, Unavailable
 
+LOST: tuple[type[Exception], ...] = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # The driver's own surprise when a connection dies between two of its steps.
+    asyncpg.InternalClientError,
+)
+"""All that the driver may raise while it talks to a server that goes away."""
+
 _RETRY_FR = "Réessayez dans quelques secondes."
 _RETRY_EN = "Try again in a few seconds."
 
@@ -63,6 +72,7 @@ def said_plainly() -> Iterator[None]:
         asyncpg.PostgresConnectionError,
         asyncpg.OperatorInterventionError,
         asyncpg.InsufficientResourcesError,
+        asyncpg.InternalClientError,
         ConnectionError,
     ) as failure:
         raise unreachable(failure) from failure

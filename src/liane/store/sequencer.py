@@ -15,6 +15,7 @@ import asyncpg
 
 from liane.store.changes import Q
 from liane.store.database import SESSION
+from liane.store.failures import LOST
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ async def run(dsn: str, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await _stand_by_and_lead(dsn, stop)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+        except LOST as failure:
             log.warning("the sequencer lost the database: %s", type(failure).__name__)
             await _pause(stop, 0.3)
 
