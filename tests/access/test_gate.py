@@ -12,7 +12,8 @@ from liane.access.actor import SYSTEM, Actor, Role
 from liane.access.permissions import Permission
 from liane.access.relations import RelationRow
 from liane.access.scopes import allows, covers, is_known, readable_types, require_scope
-from liane.base.errors import Denied, Invalid
+from liane.base.errors import Conflict, Denied, Invalid
+from liane.base.ids import is_fhir_id
 from liane.store import Database, Tx
 from liane.store.resources import Write
 
@@ -234,6 +235,20 @@ async def test_enrolment_makes_fhir_resources_and_counts_at_once(database: Datab
         Role("ide", "chu", ("uf-1",), "unit"),
         Role("pharmacien", "chg", (), "establishment"),
     }
+
+
+async def test_a_login_belongs_to_one_person(database: Database) -> None:
+    async with database.transaction() as tx:
+        who = await staff.enrol(tx, "claire", "Claire", "ide", "chu")
+        assert who == "pr-claire"
+        assert is_fhir_id(await staff.enrol(tx, "cl_aire", "Claire", "ide", "chu"))
+        thief = {
+            "resourceType": "Practitioner",
+            "id": "thief",
+            "identifier": [{"system": staff.LOGIN_SYSTEM, "value": "claire"}],
+        }
+        with pytest.raises(Conflict):
+            await writes.apply(tx, SYSTEM("staff"), [Write(thief)], reason="theft")
 
 
 async def test_a_role_taken_away_or_out_of_time_counts_at_once(database: Database) -> None:

@@ -109,7 +109,7 @@ class OidcClient:
         row = await tx.fetchrow(Q["take"], tx.tenant, digest(state))
         if row is None or row["base_url"] != self.base_url or tx.now - row["started"] > GOOD_FOR:
             raise refused("state")
-        if answer.get("iss", self.issuer) != self.issuer:
+        if answer.get("iss") != self.issuer:
             raise refused("issuer")
         if "error" in answer or not answer.get("code"):
             raise refused(answer.get("error", "code")[:40])

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from liane.access.actor import Role, Scope
 from liane.access.policy import POLICY, default_scope
-from liane.base.errors import Invalid
-from liane.base.ids import new_id
+from liane.base.errors import Conflict, Invalid
+from liane.base.ids import is_fhir_id, new_id
 from liane.store import Tx
 from liane.store.resources import Version, Write
 from liane.store.sql import queries
@@ -89,7 +89,7 @@ async def enrol(
         )
     login = login.strip().lower()
     known = await tx.fetchval(Q["practitioner_of"], tx.tenant, login)
-    practitioner = known or new_id()
+    practitioner = known or await _free_id(tx, login)
     role_id = _role_id(practitioner, role, establishment)
     person = _practitioner(practitioner, login, name)
     tie = _practitioner_role(
@@ -108,6 +108,13 @@ async def enrol(
         reason="enrolment",
     )
     return str(practitioner)
+
+
+async def _free_id(tx: Tx, login: str) -> str:
+    """`pr-` and the login, readable in the journal; any id when that one cannot be had."""
+    readable = f"pr-{login}"
+    taken = await tx.fetchval(Q["is_known"], tx.tenant, readable)
+    return readable if is_fhir_id(readable) and not taken else new_id()
 
 
 def _role_id(practitioner: str, role: str, establishment: str) -> str:
@@ -177,6 +184,15 @@ async def _follow_person(tx: Tx, version: Version, resource: Mapping[str, Any]) 
         ),
         "",
     )
+    owner = await tx.fetchval(Q["practitioner_of"], tx.tenant, login) if login else None
+    if owner not in (None, version.id):
+        raise Conflict(
+            "access.login-taken",
+            f"L'identifiant « {login} » est déjà celui d'une autre personne.",
+            f"The login {login} already belongs to another person.",
+            "Choisissez un autre identifiant, ou fermez d'abord l'autre compte.",
+            "Choose another login, or close the other account first.",
+        )
     await tx.execute(
         Q["keep_person"],
         tx.tenant,

@@ -13,6 +13,10 @@ order by r.role_id, r.code
 -- The practitioner a login already belongs to.
 select practitioner from access.staff where tenant = $1 and login = $2
 
+-- name: is_known
+-- Whether a Practitioner of that id was ever seen here.
+select exists (select from access.staff where tenant = $1 and practitioner = $2)
+
 -- name: keep_person
 -- The quick copy of one Practitioner.
 insert into access.staff (tenant, practitioner, login, name, active)
