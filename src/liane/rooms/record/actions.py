@@ -7,6 +7,7 @@ keeps the old value readable, a deletion that marks and never erases, a repeat t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from liane.store.blobs import Blobs
 from liane.store.resources import Version, Write, read_many
 
 Resource = dict[str, Any]
+
+AT_ONCE = 100
+"""Results written at a time: a report of thousands must not hold up everybody else."""
 
 
 async def write_resources(
@@ -73,8 +77,10 @@ async def file_report(
     history. An older message never overwrites a newer one (`issued` decides). Returns the versions
     written, the report's first; unchanged resources are returned at their present version.
     """
-    for resource in (report, *observations):
+    for count, resource in enumerate((report, *observations), 1):
         rules.place_in_record(resource, patient_id)
+        if count % AT_ONCE == 0:
+            await asyncio.sleep(0)
     report["result"] = [
         {"reference": f"Observation/{observation['id']}"} for observation in observations
     ]
@@ -90,7 +96,11 @@ async def file_report(
     ]
     if not rules.is_stale(report, former):
         changes.insert(0, Write(report, id=report["id"]))
-    return await door.apply(tx, actor, changes, reason=reason)
+    versions: list[Version] = []
+    for start in range(0, len(changes), AT_ONCE):
+        versions += await door.apply(tx, actor, changes[start : start + AT_ONCE], reason=reason)
+        await asyncio.sleep(0)
+    return versions
 
 
 async def file_document(
