@@ -28,7 +28,7 @@ def adt(event, control, venue="V1", at="20260301100000", unit="3111", bed="12", 
         msh(structure, control, said or at),
         f"EVN||{said or at}||||{at}",
         patient or pid(),
-        f"PV1|1|{pv1}|{unit}^{bed}^{bed}^CHU|R|||801^MERLE^Ada|||||||||||{venue}^^^{VENUE}^VN",
+        f"PV1|1|{pv1}|{unit}^{bed}^{bed}^CHU|R|||801^MERLE^Ada||||||||||||{venue}^^^{VENUE}^VN",
     ]
     if key is not None:
         lines.append(

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from liane.access.actor import partner as partner_actor
-from liane.base.errors import Busy, LianeError, Unavailable
+from liane.base.errors import Busy, Conflict, LianeError, Unavailable
 from liane.gateways.hl7v2 import answers, inbox
 from liane.gateways.hl7v2.answers import Event, State
 from liane.gateways.hl7v2.building import CODES, Problem, acknowledgement
@@ -36,6 +36,24 @@ WAIT_SECONDS = (0.05, 0.25, 1.0)
 
 class SettledElsewhere(Exception):
     """Another process or connection settled this message first; our effects are rolled back."""
+
+
+class Overtaken(Conflict):
+    """Another write won a race in the database; the same message passes when it is repeated."""
+
+
+@asynccontextmanager
+async def _overtaken_told_apart() -> AsyncIterator[None]:
+    try:
+        yield
+    except Conflict as conflict:
+        if conflict.code in {"store.overtaken", "store.version-mismatch", "store.exists"}:
+            raise Overtaken(
+                "hl7v2.overtaken",
+                "Trop de modifications au même moment sur ce dossier.",
+                "Too many changes to this record at the same moment.",
+            ) from conflict
+        raise
 
 
 class PatientLocks:
@@ -100,7 +118,7 @@ class Applier:
             for attempt in range(ATTEMPTS):
                 try:
                     return await self._attempt(message_id, message, partner, received_at)
-                except (Busy, Unavailable):
+                except (Busy, Unavailable, Overtaken):
                     if attempt + 1 == ATTEMPTS:
                         raise
                     await asyncio.sleep(WAIT_SECONDS[min(attempt, len(WAIT_SECONDS) - 1)])
@@ -115,7 +133,7 @@ class Applier:
             return await self._fate_on_record(message_id)
         except NotInterpreted as nothing:
             fate = self._kept(message, nothing.fr, nothing.en)
-        except (Busy, Unavailable):
+        except (Busy, Unavailable, Overtaken):
             raise
         except PatientUnknown as doubt:
             fate = self._refused(message, Event.PATIENT_UNKNOWN, doubt, partner)
@@ -137,7 +155,7 @@ class Applier:
             )
         source = partner.source(message.header.get(3), message.header.get(4))
         actor = partner_actor(partner.name, partner.establishment or None)
-        async with self._database.transaction() as tx:
+        async with _overtaken_told_apart(), self._database.transaction() as tx:
             work = Work(tx, actor, self._blobs, partner, message, source, received_at)
             await interpreter(work)
             fate = Settlement(

@@ -26,7 +26,7 @@ NULL = '""'
 
 
 def _words(raw: str, by: Delimiters, encoding: str) -> str:
-    text = escapes.unescape(raw, by, encoding)
+    text = escapes.unescape(raw, by, encoding) if by.escape in raw else raw
     # PostgreSQL text holds no NUL, and no reader misses one (attack case C8e).
     return text.replace("\0", "") if "\0" in text else text
 
@@ -116,6 +116,16 @@ class Segment:
 
     def get(self, number: int, component: int = 1, subcomponent: int = 1) -> str:
         """The words at one place, escapes decoded; empty when absent or erased."""
+        fields = self._fields or self.fields
+        raw = fields[number] if number < len(fields) else ""
+        if not raw:
+            return ""
+        by = self._by
+        if by.component not in raw and by.repetition not in raw and by.subcomponent not in raw:
+            # Most fields are one plain word; this is asked hundreds of times in each message.
+            if component > 1 or subcomponent > 1 or raw == NULL:
+                return ""
+            return _words(raw, by, self._encoding).strip()
         return self.first(number).get(component, subcomponent)
 
     def whole(self, number: int) -> str:

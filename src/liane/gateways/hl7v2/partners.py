@@ -18,6 +18,7 @@ from liane.store.sql import queries
 Q = queries("liane.gateways.hl7v2", "partners.sql")
 log = logging.getLogger(__name__)
 RELOAD_SECONDS = 2.0
+MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Directory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._stamp: object = None
+        self._recognised: dict[tuple[str, str, str], Recognised] = {}
         self.partners: tuple[Partner, ...] = ()
 
     async def refresh(self) -> None:
@@ -129,6 +131,7 @@ class Directory:
             stamp = tuple(await tx.fetchrow(Q["stamp"], tx.tenant))
             if stamp != self._stamp:
                 self.partners = tuple(await load(tx))
+                self._recognised.clear()
                 self._stamp = stamp
 
     async def follow(self, stop: asyncio.Event) -> None:
@@ -144,8 +147,15 @@ class Directory:
                 continue
 
     def recognise(self, address: str, certificate: str, application: str) -> Recognised:
-        """See `recognise`."""
-        return recognise(self.partners, address, certificate, application)
+        """See `recognise`; the answer is remembered until the settings change."""
+        key = (address, certificate, application)
+        known = self._recognised.get(key)
+        if known is None:
+            if len(self._recognised) > MAX_REMEMBERED:
+                self._recognised.clear()
+            known = recognise(self.partners, address, certificate, application)
+            self._recognised[key] = known
+        return known
 
     def by_id(self, partner_id: str) -> Partner | None:
         """The partner of that id."""

@@ -203,6 +203,8 @@ def telecom(xtn: Repetition) -> Json | None:
 
 def professional(xcn: Repetition, source: Source) -> Json | None:
     """XCN: a professional, named and numbered as the sender does; a logical reference."""
+    if not xcn.text:
+        return None
     number, family, given = (visible(xcn.get(n)) for n in (1, 2, 3))
     display = " ".join(part for part in (visible(xcn.get(6)), given, family) if part)
     if not number and not display:
@@ -217,12 +219,15 @@ def professional(xcn: Repetition, source: Source) -> Json | None:
 
 def concept(cwe: Repetition, source: Source) -> Json | None:
     """CE, CNE, CWE: a code, its words, and an alternate code."""
+    if not cwe.text:
+        return None
     codings: list[Json] = []
     for start in (1, 4):
-        code, text, system = (visible(cwe.get(start + n)) for n in (0, 1, 2))
+        code = visible(cwe.get(start))
         if code:
-            coding = {"system": code_system(system, source), "code": code, "display": text}
-            codings.append({key: value for key, value in coding.items() if value})
+            text, system = visible(cwe.get(start + 1)), visible(cwe.get(start + 2))
+            coding = {"system": code_system(system, source), "code": code}
+            codings.append(coding | {"display": text} if text else coding)
     text = visible(cwe.get(9) or cwe.get(2) or cwe.get(5))
     found: Json = {}
     if codings:
