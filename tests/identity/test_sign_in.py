@@ -132,8 +132,9 @@ async def test_b5d_an_answer_of_another_issuer_is_refused(
     assert target.params["iss"] == house.identity.issuer
     changed = target.copy_set_param("iss", "https://evil.example/id/o")
     assert (await browser.get(changed)).status_code == 403
-    target = await _callback(house, browser)
-    assert (await browser.get(target.copy_remove_param("iss"))).status_code == 403
+    async with house.browser() as other:
+        target = await _callback(house, other)
+        assert (await other.get(target.copy_remove_param("iss"))).status_code == 403
 
 
 async def test_the_same_answer_opens_one_session_only(
