@@ -16,11 +16,11 @@ from liane.gateways.fhir import authority, dispatch
 from liane.gateways.fhir.conditions import matching
 from liane.gateways.fhir.exchange import Answer, Exchange, version_wanted
 from liane.gateways.fhir.interactions import checked_type
+from liane.gateways.fhir.links import rename
 from liane.store import Tx
 from liane.store.resources import Version, Write, read_many
 
 Entry = tuple[Exchange, str | None]
-_LINKS = frozenset({"reference", "url", "uri", "valueUri", "valueUrl", "valueCanonical"})
 
 
 class Transaction:
@@ -41,7 +41,7 @@ class Transaction:
         await self._resolve_conditional_references()
         for write in self.writes.values():
             if not write.deletes:
-                self._rename(write.resource)
+                rename(write.resource, self.names)
         former = await self._authorise()
         await self._write(former)
         for index, (one, _) in enumerate(self.entries):
@@ -135,20 +135,6 @@ class Transaction:
                     f"No resource meets the reference '{text[:120]}'.",
                 )
             self.names[text] = found.reference
-
-    def _rename(self, node: dict[str, Any]) -> None:
-        names = self.names
-        for key, value in node.items():
-            kind = type(value)
-            if kind is str:
-                if key in _LINKS and value in names:
-                    node[key] = names[value]
-            elif kind is dict:
-                self._rename(value)
-            elif kind is list:
-                for item in value:
-                    if type(item) is dict:
-                        self._rename(item)
 
     async def _authorise(self) -> dict[tuple[str, str], Version]:
         """Ask the gate once for each patient concerned, before and after the change."""
