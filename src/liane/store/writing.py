@@ -48,9 +48,7 @@ class _Columns:
     patients: list[str | None] = field(default_factory=list)
     ats: list[datetime | None] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
-    firsts: list[int] = field(default_factory=list)
-    lasts: list[int] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     index: set[tuple[int, int, int]] = field(default_factory=set)
     dates: set[tuple[int, int, int, int]] = field(default_factory=set)
     numbers: set[tuple[int, float, float, int]] = field(default_factory=set)
@@ -75,9 +73,7 @@ class _Columns:
         self.ats.append(keys.at)
         self.bodies.append(version.body)
         self.facts.append(facts)
-        self.firsts.append(len(self.keys) + 1)
-        self.keys.extend(sorted(keys.all))
-        self.lasts.append(len(self.keys))
+        self.keys.append(_packed(keys.all))
         self.index |= _index_rows(keys.indexed, keys.at, rid)
         self.dates |= {(*row, rid) for row in keys.dates}
         self.numbers |= {(*row, rid) for row in keys.numbers}
@@ -107,20 +103,18 @@ class _Columns:
     def arguments(self, tenant: int, now: datetime) -> list[Any]:
         """The arguments of `insert_new`, in its order."""
         return [
-            tenant, now, self.rids, self.types, self.ids, self.versions, self.patients, self.ats,
-            self.firsts, self.lasts, self.keys,
-            *_turned(sorted(self.index), 3), *_turned(sorted(self.dates), 4),
-            *_turned(sorted(self.numbers), 4), *_turned(sorted(self.texts), 3),
-            *_turned(self.words, 3), self.facts, self.bodies,
+            tenant, now, _packed(self.rids), self.types, self.ids, self.versions, self.patients,
+            self.ats, self.keys, *_columns(self.index, 3), *_columns(self.dates, 4),
+            *_columns(self.numbers, 4), *_named(self.texts), *_worded(self.words), self.facts,
+            self.bodies,
         ]  # fmt: skip
 
     def replacing_arguments(self, tenant: int, now: datetime) -> list[Any]:
         """The arguments of `replace`, in its order."""
         return [
-            *self.arguments(tenant, now), self.gone_rids, *_turned(self.gone, 4),
-            *_turned(sorted(self.index_out), 3), *_turned(sorted(self.dates_out), 4),
-            *_turned(sorted(self.numbers_out), 4), *_turned(sorted(self.texts_out), 3),
-            self.words_out,
+            *self.arguments(tenant, now), _packed(self.gone_rids), *_turned(self.gone, 4),
+            *_columns(self.index_out, 3), *_columns(self.dates_out, 4),
+            *_columns(self.numbers_out, 4), *_named(self.texts_out), _packed(self.words_out),
         ]  # fmt: skip
 
 
@@ -131,6 +125,26 @@ def _index_rows(keys: Iterable[int], at: datetime | None, rid: int) -> set[tuple
 
 def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+def _packed(numbers: Iterable[float]) -> str:
+    """Numbers as the text of a PostgreSQL array."""
+    return "{" + ",".join(map(repr, numbers)) + "}"
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[str]:
+    """Rows of numbers as columns, sorted so that neighbours in the index are written together."""
+    return [_packed(column) for column in _turned(sorted(rows), width)]
+
+
+def _named(rows: Iterable[tuple[int, str, int]]) -> list[Any]:
+    hashes, texts, rids = _turned(sorted(rows), 3)
+    return [_packed(hashes), texts, _packed(rids)]
+
+
+def _worded(rows: Sequence[tuple[int, int, str]]) -> list[Any]:
+    rids, numbers, words = _turned(rows, 3)
+    return [_packed(rids), numbers, words]
 
 
 async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
