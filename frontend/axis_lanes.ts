@@ -52,7 +52,7 @@ export function drawStays(sheet: Sheet, lane: Lane, view: Scale, stays: Stretch[
     const width = Math.max(2, to - from - 2);
     const link = sheet.link(`/patients/${document.body.dataset.patient}/history/Encounter/${stay.i}`, stay.l);
     link.add("rect", { x: from, y: lane.top + 5, width, height: lane.height - 10, rx: 4, class: `stay ${kind}` });
-    fitted(link, from + 5, lane.top + lane.height / 2 + 4, stay.l, width - 6, `stay-text ${kind}`);
+    fitted(link, from + 4, lane.top + lane.height / 2 + 4, stay.l, width - 2, `stay-text ${kind}`);
   }
 }
 
@@ -271,15 +271,16 @@ export function drawActs(sheet: Sheet, lane: Lane, view: Scale, acts: Moment[]):
     if (x < view.left) continue;
     const full = 14 + Math.min(190, widthOf(act.l, 11.5, 450));
     const fits = free.findIndex((end) => end <= x - 4);
-    const y = lane.top + (lane.height / rows) * ((fits < 0 ? 0 : fits) + 0.5);
+    const late = x + full > view.right;
+    const blocked = fits < 0 || (late && (free[fits] ?? 0) > x - full);
+    const y = lane.top + (lane.height / rows) * (Math.max(0, fits) + 0.5);
     const link = sheet.link(actHref(act), act.l);
-    if (fits < 0) {
+    if (blocked) {
       // No room for its words: a small mark on the edge of the lane, its name on hover and focus.
       link.add("circle", { cx: x, cy: lane.top + lane.height - 3, r: 3, class: `act ${act.k}` });
       continue;
     }
     link.add("circle", { cx: x, cy: y, r: 4, class: `act ${act.k}` });
-    const late = x + full > view.right;
     fitted(link, late ? x - 8 : x + 8, y + 4, act.l, 190, `act-text${late ? " late" : ""}`);
     free[fits] = late ? x + 10 : x + full + 6;
   }

@@ -18,3 +18,6 @@ startTheme();
 startKeys();
 startPresence();
 startLive();
+
+// On a phone the chart's navigation scrolls sideways: the present page is brought into view.
+document.querySelector(".chart-nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

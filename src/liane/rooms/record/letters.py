@@ -77,9 +77,8 @@ def text_of(resource: Resource) -> str:
 
 
 def _texts(resource: Resource) -> Iterator[str]:
-    for key in ("description", "conclusion"):
-        if resource.get(key):
-            yield str(resource[key])
+    if resource.get("conclusion"):
+        yield str(resource["conclusion"])
     for note in resource.get("note", ()):
         yield str(note.get("text", ""))
     division = str(resource.get("text", {}).get("div", ""))

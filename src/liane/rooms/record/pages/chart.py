@@ -127,7 +127,7 @@ async def read_vitals(context: Context, patient_id: str) -> Response[Any]:
     signs, partial = await reads.signs_between(
         context.tx, patient_id, context.tx.now - back, context.tx.now + timedelta(minutes=10)
     )
-    rounds = list(reversed(rounds_of(signs)))[:120]
+    rounds = list(reversed(rounds_of(s for s in signs if s.name in SIGNS)))[:120]
     return await chart_page(
         context,
         patient_id,

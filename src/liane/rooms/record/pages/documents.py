@@ -11,6 +11,7 @@ from liane.access import gate
 from liane.access.permissions import Permission
 from liane.base.errors import NotFound
 from liane.base.text import fold
+from liane.fhir.narrative import words as readable
 from liane.rooms.record import reads
 from liane.rooms.record.letters import Letter, letter_of, newest_first, snippet
 from liane.rooms.record.pages.routes import chart_page, routes
@@ -47,8 +48,9 @@ async def list_documents(context: Context, patient_id: str) -> Response[Any]:
             MOST,
         )
         for row in rows:
-            letter = letter_of(orjson.loads(row["body"]), patient_id)
-            letters.append((letter, snippet(letter.text, query)))
+            resource = orjson.loads(row["body"])
+            letter = letter_of(resource, patient_id)
+            letters.append((letter, snippet(readable(resource), query)))
     else:
         found = await reads.resources_of(context.tx, patient_id, ("DocumentReference",), 200)
         letters = [
@@ -87,9 +89,10 @@ async def _found_everywhere(
     )
     found = []
     for row in rows:
-        letter = letter_of(orjson.loads(row["body"]), row["patient"])
+        resource = orjson.loads(row["body"])
+        letter = letter_of(resource, row["patient"])
         who = identity_of(orjson.loads(row["who"]))
-        found.append((letter, snippet(letter.text, query), who))
+        found.append((letter, snippet(readable(resource), query), who))
     return found
 
 

@@ -95,11 +95,11 @@ select least(
 -- name: search_documents
 -- Letters and reports that hold these words, with the words around them.
 select r.type, r.id, r.updated, r.at, r.patient, r.body,
-  ts_rank(c.words, websearch_to_tsquery('simple', $3)) as rank
+  ts_rank(c.words, websearch_to_tsquery('french', $3)) as rank
 from record.content c
 join record.resource r on r.rid = c.rid and r.tenant = c.tenant
 where c.tenant = $1 and c.patient = $2 and c.type = any($4::text[])
-  and c.words @@ websearch_to_tsquery('simple', $3)
+  and c.words @@ websearch_to_tsquery('french', $3)
 order by rank desc, r.at desc
 limit $5;
 
@@ -115,11 +115,18 @@ limit 100;
 
 -- name: changes_of_patient
 -- The latest versions written for a patient, current and former.
-(select type, id, version, updated, false as deleted from record.resource
+(select type, id, version, updated, false as deleted,
+   coalesce(body::jsonb #>> '{code,text}', body::jsonb #>> '{code,coding,0,display}',
+     body::jsonb ->> 'description', body::jsonb #>> '{medicationCodeableConcept,text}', '') as label
+ from record.resource
  where tenant = $1 and patient = $2 and updated < $3
  order by updated desc limit $4)
 union all
-(select type, id, version, updated, deleted from record.history
+(select type, id, version, updated, deleted,
+   coalesce(nullif(body, '')::jsonb #>> '{code,text}',
+     nullif(body, '')::jsonb #>> '{code,coding,0,display}',
+     nullif(body, '')::jsonb ->> 'description', '') as label
+ from record.history
  where tenant = $1 and patient = $2 and updated < $3
  order by updated desc limit $4)
 order by updated desc, type, id, version desc
@@ -161,7 +168,7 @@ group by patient;
 -- Letters with these words among the patients the reader may see (the predicate is put in).
 select r.type, r.id, r.patient, r.at, r.body, p.body as who
 from unnest($3::text[]) as kind (type)
-cross join lateral record.find_words(websearch_to_tsquery('simple', $2), kind.type, 2000) as hit (rid)
+cross join lateral record.find_words(websearch_to_tsquery('french', $2), kind.type, 2000) as hit (rid)
 join record.resource r on r.rid = hit.rid and r.tenant = $1
 join record.resource p on p.tenant = $1 and p.type = 'Patient' and p.id = r.patient
 where /* visible */

@@ -1,0 +1,141 @@
+"""Results are joined only when analysis, unit and method are the same, and shown as sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from liane.base.i18n import Translator
+from liane.rooms.record import laboratory, timeline
+from liane.rooms.record.laboratory import breaks_of, cumulative, pinned, series_of, spark
+from liane.rooms.record.observed import values_of
+from liane.rooms.record.vitals import level, rounds_of, sign_of
+from liane.ui.values import Shown, number_text, range_text
+
+from . import builders
+
+pytestmark = pytest.mark.unit
+AT = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
+FR, EN = Translator("fr", {}), Translator("en", {})
+
+
+def rows(*observations: dict) -> list[dict]:
+    found = []
+    for resource in observations:
+        for value in values_of(resource, AT):
+            names = ("at", "system", "code", "label", "unit", "method", "shown", "number", "comparator", "flag", "low", "high", "range", "status")
+            found.append({name: getattr(value, name) for name in names} | {"resource": resource["id"], "former": ""})
+    return found
+
+
+def results(*observations: dict) -> list[laboratory.Result]:
+    return [laboratory.result_of(row) for row in rows(*observations)]
+
+
+def test_digits_unit_flag_and_range_are_the_senders() -> None:
+    [one] = results(builders.observation("a", "p", "2823-3", "K", "4.0", "mmol/L", AT, flag="H", low="3.5", high="5.10"))
+    assert (one.shown.text, one.shown.unit, one.shown.flag) == ("4.0", "mmol/L", "H")
+    assert number_text(one.shown.text, FR) == "4,0"
+    assert range_text(one.shown, FR) == "3,5–5,10"
+    assert one.shown.severity == "out"
+
+
+@pytest.mark.parametrize(
+    ("text", "fr", "en"),
+    [("72.50", "72,50", "72.50"), ("4000", "4\u202f000", "4,000"), ("0.05", "0,05", "0.05"), ("-3.5", "−3,5", "−3.5"),
+     ("Positif", "Positif", "Positif"), ("1e5", "1e5", "1e5"), ("007", "7", "7"), ("0", "0", "0")],
+)  # fmt: skip
+def test_numbers_are_written_in_the_readers_notation(text: str, fr: str, en: str) -> None:
+    if text == "007":
+        assert number_text(text, FR) == "007"
+        return
+    assert (number_text(text, FR), number_text(text, EN)) == (fr, en)
+
+
+def test_a_change_of_unit_or_method_breaks_the_line_and_is_said() -> None:
+    series = series_of(
+        results(
+            builders.observation("a", "p", "14682-9", "Créat", "10.0", "mg/L", AT),
+            builders.observation("b", "p", "14682-9", "Créat", "84", "µmol/L", AT + timedelta(hours=5)),
+            builders.observation("c", "p", "14682-9", "Créat", "85", "µmol/L", AT + timedelta(hours=9), method="Enzymatique"),
+        )
+    )
+    assert len(series) == 3
+    first, second = breaks_of(series)
+    assert first.unit_changed
+    assert not second.unit_changed
+    said = timeline.break_marks([first, second], {"unit": "unité", "method": "méthode"})
+    assert [one["l"] for one in said] == ["unité : mg/L → µmol/L", "méthode : ? → Enzymatique"]
+
+
+def test_one_method_throughout_never_breaks() -> None:
+    assert breaks_of(series_of(results(*builders.laboratory("p", AT)[:6]))) == []
+
+
+def test_the_cumulative_table_puts_the_newest_sample_first() -> None:
+    sheet = cumulative(series_of(results(*builders.laboratory("p", AT))), most_columns=3)
+    assert sheet.columns == sorted(sheet.columns, reverse=True)
+    assert sheet.older == 4
+    assert [name for name, _ in sheet.chapters][:2] == ["inflammation", "electrolytes"]
+
+
+def test_pinned_follows_the_reader_then_the_telling_analyses() -> None:
+    series = series_of(results(*builders.laboratory("p", AT)))
+    assert [one.code for one in pinned(series)] == ["1988-5", "14682-9", "14682-9", "718-7", "2823-3"]
+    assert [one.code for one in pinned(series, ["777-3"])] == ["777-3"]
+    assert pinned(series, ["no-such"]) == pinned(series)
+
+
+def test_a_withdrawn_result_is_never_abnormal_and_never_in_the_trend() -> None:
+    series = series_of(
+        results(
+            builders.observation("a", "p", "1988-5", "CRP", "4", "mg/L", AT),
+            builders.observation("b", "p", "1988-5", "CRP", "400", "mg/L", AT + timedelta(hours=1), flag="HH", status="entered-in-error"),
+        )
+    )
+    assert series[0].results[1].shown.severity == ""
+    assert spark(series[0]) is None
+
+
+def test_outside_the_range_without_a_flag_is_marked_as_computed() -> None:
+    shown = Shown("5.9", "mmol/L", "", Decimal("3.5"), Decimal("5.1"), number=Decimal("5.9"))
+    assert (shown.severity, shown.way, shown.computed) == ("out", "high", True)
+    normal = Shown("5.9", "mmol/L", "N", Decimal("3.5"), Decimal("5.1"), number=Decimal("5.9"))
+    assert (normal.severity, normal.way) == ("", "")
+
+
+def test_a_blood_pressure_states_two_values_and_a_device_value_does_not_count() -> None:
+    a_round = builders.a_round("p", "r", AT, fc="72", pas="120", pad="70", t="37.0", spo2="97", fr="16")
+    device = builders.sign("d", "p", "8867-4", "190", "/min", AT + timedelta(minutes=2), status="preliminary")
+    signs = [s for row in rows(*a_round, device) if (s := sign_of(row))]
+    assert {s.name for s in signs} >= {"systolic", "diastolic"}
+    [one] = rounds_of(signs)
+    assert one.news is not None
+    assert one.news.complete
+    assert one.news.total == 0
+
+
+def test_what_was_charted_too_long_ago_is_missing_not_assumed() -> None:
+    first = builders.a_round("p", "r", AT, fc="72", pas="120", pad="70", t="37.0", spo2="97", fr="16")
+    later = builders.sign("x", "p", "8867-4", "80", "/min", AT + timedelta(hours=3))
+    rounds = rounds_of([s for row in rows(*first, later) if (s := sign_of(row))])
+    assert rounds[1].news is not None
+    assert set(rounds[1].news.missing) == {"respiration", "saturation", "systolic", "temperature"}
+
+
+@pytest.mark.parametrize(("text", "letter"), [("A", "A"), ("c", "C"), ("Confusion nouvelle", "C"), ("à la voix", "V"), ("Inconscient", "U"), ("?", None)])  # fmt: skip
+def test_levels_of_consciousness(text: str, letter: str | None) -> None:
+    assert level(text) == letter
+
+
+def test_thinning_keeps_the_highest_and_the_lowest() -> None:
+    many = results(*[builders.sign(f"s{n}", "p", "8867-4", str(70 + n % 7), "/min", AT + timedelta(minutes=n)) for n in range(3000)],
+                   builders.sign("peak", "p", "8867-4", "188", "/min", AT + timedelta(minutes=1501)),
+                   builders.sign("fall", "p", "8867-4", "31", "/min", AT + timedelta(minutes=900)))  # fmt: skip
+    view = timeline.Window("24h", AT, AT + timedelta(minutes=3000))
+    kept = timeline.thinned(sorted(many, key=lambda r: r.at), view)
+    assert len(kept) <= 2 * timeline.SLICES + 2
+    assert {"188", "31"} <= {r.shown.text for r in kept}
+    assert [r.at for r in kept] == sorted(r.at for r in kept)
