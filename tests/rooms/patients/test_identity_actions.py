@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 from tests.rooms.patients.ward_people import GAM, INS, IPP, IPP_CHG, NOW, STATUS, person, staff
 
+from liane.access import writes
 from liane.base.errors import Conflict, Denied, Invalid
 from liane.rooms import patients
 from liane.rooms.patients import Identifier
-from liane.store.resources import read
+from liane.store.resources import Write, read
 
 INS_JEANNE = "250027511234560"
 
@@ -97,6 +98,18 @@ async def test_the_source_of_the_traits_may_correct_itself(house) -> None:
     after = await register(house, corrected, at=NOW + timedelta(hours=1))
     assert (await patient_of(house, done.patient_id))["name"][0]["family"] == "MOURELLE"
     assert (after.status, after.warnings) == ("validee", ())
+
+
+async def test_a_laboratory_that_once_agreed_does_not_own_the_traits(house) -> None:
+    async with house.transaction() as tx:
+        body = {**person(status="qualifiee", ins=INS_1), "id": "from-fhir"}
+        await writes.apply(tx, GAM, [Write(body, id="from-fhir")], reason="test")
+    await register(house, person(), source="LABO")
+    after = await register(
+        house, person(family="AUTRE"), source="LABO", at=NOW + timedelta(hours=1)
+    )
+    assert after.warnings == ("discrepancy",)
+    assert (await patient_of(house, "from-fhir"))["name"][0]["family"] == "MOREL"
 
 
 async def test_an_older_message_of_the_same_source_changes_nothing(house) -> None:

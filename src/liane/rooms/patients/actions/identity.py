@@ -176,8 +176,10 @@ async def _updated(tx: Tx, actor: Actor, known: _Known, said: _Said) -> Register
         await writes.apply(
             tx, actor, [Write(after.patient, id=known.patient)], reason="identity received"
         )
-    gave = bool(after.changed_traits) or not known.source
-    await _remember(tx, known.patient, said, accepted=not after.discrepancies, gave_traits=gave)
+    accepted = not after.discrepancies
+    vouches = not known.source and identity.trust(said.patient) >= identity.trust(body)
+    gave = accepted and (bool(after.changed_traits) or vouches)
+    await _remember(tx, known.patient, said, accepted=accepted, gave_traits=gave)
     return Registered(known.patient, created=False, status=after.status, warnings=after.warnings)
 
 

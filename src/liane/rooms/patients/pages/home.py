@@ -29,13 +29,16 @@ async def home(context: Context) -> Response[Any]:
     ]
     look = [(board, tile) for board in boards for tile in to_look_at(board.tiles)]
     look.sort(key=lambda pair: (-(pair[1].facts.news2 or 0), -pair[1].facts.unread))
-    context.read_patients.extend(tile.person.id for _, tile in look if tile.person)
+    if not context.fragment:
+        shown = [tile.person.id for board in boards for tile in board.tiles if tile.person]
+        context.read_patients.extend(shown)
     staff = gate.may(context.actor, Permission.IDENTITY_MERGE)
     template = "patients/home_live.html" if context.fragment else "patients/home.html"
     return context.render(
         template,
         own=own,
         others=others,
+        boards=boards,
         look=look[:24],
         expected=_expected(boards),
         tasks=await identities.worklist(context.tx, 12) if staff else None,

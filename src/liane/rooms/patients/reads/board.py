@@ -48,8 +48,8 @@ async def read_board(tx: Tx, actor: Actor, unit: str, facts: TileFactsReader) ->
     return Board(
         unit=unit,
         name=head["name"],
-        tiles=rules.tiles_of(beds, present, known, tx.now),
-        expected=rules.arrivals_of(expected),
+        tiles=rules.tiles_of(beds, present, known, tx.now, expected),
+        expected=rules.arrivals_of(expected, present),
     )
 
 

@@ -61,6 +61,11 @@ class Tile:
         return WATCH if watched or self.shared_bed or self.exposed else CALM
 
     @property
+    def news_at(self) -> datetime | None:
+        """When the values of the score were taken."""
+        return datetime.fromisoformat(self.facts.news2_at) if self.facts.news2_at else None
+
+    @property
     def occupied(self) -> bool:
         """Whether somebody is said to be there."""
         return self.person is not None or self.hidden
@@ -107,10 +112,14 @@ def tiles_of(
     present: Sequence[Mapping[str, Any]],
     facts: Mapping[str, TileFacts],
     now: datetime,
+    announced: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Tile, ...]:
-    """One tile per bed and patient; patients without a bed come last."""
+    """One tile per bed and patient; patients without a bed come last. A namesake who is only
+    announced counts: the mistake is made at the door.
+    """
     people = {row["patient"]: person_of(row) for row in present if row["may_see"]}
-    alike = namesakes(list(people.values()))
+    coming = [person_of(row) for row in announced if row["may_see"]]
+    alike = namesakes([*people.values(), *(p for p in coming if p.id not in people)])
     isolated = {row["patient"] for row in present if _facts(facts, row).isolated}
     by_bed: dict[str, list[Mapping[str, Any]]] = {}
     for row in present:
@@ -166,8 +175,12 @@ def _same_day(at: datetime | None, now: datetime) -> bool:
     )
 
 
-def arrivals_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Tile, ...]:
-    """The announced patients of a unit, soonest first."""
+def arrivals_of(
+    rows: Sequence[Mapping[str, Any]], present: Sequence[Mapping[str, Any]] = ()
+) -> tuple[Tile, ...]:
+    """The announced patients of a unit, soonest first, with their namesakes on the ward."""
+    everybody = {r["patient"]: person_of(r) for r in [*present, *rows] if r["may_see"]}
+    alike = namesakes(list(everybody.values()))
     return tuple(
         Tile(
             key=row["encounter"],
@@ -176,6 +189,7 @@ def arrivals_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Tile, ...]:
             hidden=not row["may_see"],
             since=row["expected_start"],
             attending=row["attending"],
+            namesakes=tuple(alike.get(row["patient"], ())),
         )
         for row in rows
     )

@@ -108,6 +108,11 @@ def status_of(patient: Mapping[str, Any]) -> str:
     return told[0] if told and told[0] in STATUSES else "provisoire"
 
 
+def trust(patient: Mapping[str, Any]) -> int:
+    """How much the status vouches for the traits, 0 (provisoire) to 3 (qualifiée)."""
+    return STATUSES.index(status_of(patient))
+
+
 def attributes_of(patient: Mapping[str, Any]) -> tuple[str, ...]:
     """Homonyme, douteuse, fictive: those that apply."""
     return tuple(code for code in extension_codes(patient, ATTRIBUTE) if code in ATTRIBUTES)
@@ -206,8 +211,8 @@ def _status_after(
 
 def _may_change(known: Resource, said: Resource, *, same_source: bool) -> bool:
     """Equal or higher trust may change traits; so may the source that gave them."""
-    held, trust = STATUSES.index(status_of(known)), STATUSES.index(status_of(said))
-    return same_source or trust >= held or held < STATUSES.index("validee")
+    held = trust(known)
+    return same_source or trust(said) >= held or held < STATUSES.index("validee")
 
 
 def _other_ins(known: Resource, said: Resource) -> tuple[str, ...]:
