@@ -79,12 +79,16 @@ class Desk:
         finally:
             await desk.follower.finish()
 
-    async def file(self, arrival: Arrival, source: Source) -> Filed:
-        """Make one object durable and indexed.
+    async def file(
+        self, arrival: Arrival, source: Source, *, only_study: str | None = None
+    ) -> Filed:
+        """Make one object durable and indexed; with `only_study`, refuse any other examination.
 
         Raises `Malformed` or `Mismatch` when it is refused, `OSError` when there is no room.
         """
         instance, front = await self._examined(arrival, source.policy)
+        if only_study is not None and instance.study_uid != only_study:
+            raise Mismatch("the image is of another study than the address")
         blob = await self._services.blobs.put(_parts(front, arrival))
         kept = replace(instance, sha256=blob.sha256, size=blob.size)
         filed = await self._indexed(kept, source)

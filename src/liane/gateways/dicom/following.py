@@ -18,8 +18,10 @@ from liane.ui.services import Services
 
 log = logging.getLogger(__name__)
 
-QUIET_SECONDS = 1.5
-TELL_EVERY_SECONDS = 1.0
+QUIET_SECONDS = 1.2
+TELL_EVERY_SECONDS = 0.4
+TELLING_SHARE = 20
+"""Telling may cost one part in so many of the time: long examinations are told less often."""
 ATTEMPTS = 5
 
 _FOLLOWER = SYSTEM("imaging")
@@ -60,8 +62,11 @@ class Follower:
         try:
             await self._tell(study_uid, full=False)
             await self._picture(study_uid)
-            while not await self._quiet(study_uid):
+            pause = TELL_EVERY_SECONDS
+            while not await self._quiet(study_uid, pause):
+                began = time.monotonic()
                 await self._tell(study_uid, full=False)
+                pause = max(TELL_EVERY_SECONDS, TELLING_SHARE * (time.monotonic() - began))
             told = time.monotonic()
             await self._tell(study_uid, full=True)
             await self._picture(study_uid)
@@ -74,10 +79,10 @@ class Follower:
             if self._touched.pop(study_uid) > told:
                 self.touch(study_uid)
 
-    async def _quiet(self, study_uid: str) -> bool:
+    async def _quiet(self, study_uid: str, pause_seconds: float) -> bool:
         """Wait one turn; True when nothing came for a while (or everything must end now)."""
         try:
-            await asyncio.wait_for(self._finishing.wait(), TELL_EVERY_SECONDS)
+            await asyncio.wait_for(self._finishing.wait(), min(pause_seconds, 10.0))
         except TimeoutError:
             pass
         else:

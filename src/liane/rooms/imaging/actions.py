@@ -109,7 +109,7 @@ async def _open_study(
         "identity_key": subject.key,
         "patient_number": subject.number,
         "issuer": subject.issuer,
-        "patient_name": subject.shown_name,
+        "patient_name": subject.dicom_name,
         "birth_date": subject.birth_date,
         "sex": subject.sex,
         "accession": instance.accession,
@@ -199,7 +199,7 @@ def _row(instance: Instance, policy: Policy, outcome: Outcome, reason: str) -> d
     row["reason"] = reason
     row["source"] = policy.source
     row["patient_number"] = instance.subject.number
-    row["patient_name"] = instance.subject.shown_name
+    row["patient_name"] = instance.subject.dicom_name
     row["birth_date"] = instance.subject.birth_date
     return row
 
@@ -209,6 +209,8 @@ def _filed(instance: Instance, study: Mapping[str, Any], outcome: Outcome, reaso
         sop_uid=instance.sop_uid,
         sha256=instance.sha256,
         outcome=outcome,
+        sop_class=instance.sop_class,
+        series_uid=instance.series_uid,
         study_uid=instance.study_uid,
         study_id=study["id"],
         patient=study["patient"],

@@ -174,3 +174,14 @@ async def waiting(tx: Tx) -> tuple[list[Mapping[str, Any]], list[Mapping[str, An
     """Examinations in no chart, and objects kept apart from theirs."""
     held = await tx.fetch(Q["waiting"], tx.tenant)
     return list(held), list(await tx.fetch(Q["conflicts"], tx.tenant))
+
+
+async def study_of_uid(tx: Tx, study_uid: str) -> Mapping[str, Any] | None:
+    """The row of an examination by its DICOM name, in a chart or waiting."""
+    row: Mapping[str, Any] | None = await tx.fetchrow(Q["study_of_uid"], tx.tenant, study_uid)
+    return row
+
+
+async def instances_of(tx: Tx, study_uid: str, series_uid: str = "") -> list[Mapping[str, Any]]:
+    """The rows of the objects of an examination, or of one series, in scrolling order."""
+    return list(await tx.fetch(Q["instances"], tx.tenant, study_uid, series_uid))

@@ -31,9 +31,9 @@ class Subject:
         return f"{self.issuer}|{self.number}" if self.number else ""
 
     @property
-    def shown_name(self) -> str:
-        """The name on one line."""
-        return " ".join(part for part in (self.family.upper(), *self.given) if part)
+    def dicom_name(self) -> str:
+        """The name as a DICOM PN, visible characters only."""
+        return "^".join((self.family, *self.given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ class Filed:
     sop_uid: str
     sha256: str
     outcome: Outcome
+    sop_class: str
+    series_uid: str
     study_uid: str
     study_id: str
     """The id of the ImagingStudy resource, made when a patient is known."""
