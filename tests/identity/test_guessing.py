@@ -76,7 +76,8 @@ def test_few_may_wait_at_once_and_places_are_given_back() -> None:
 
 
 async def test_an_attacked_carer_still_signs_in_from_a_known_device(house: House) -> None:
-    from liane.identity import commands, views
+    from liane.identity import commands
+    from liane.identity import throttle as throttling
 
     await asyncio.to_thread(commands.add_user, house.identity, "hunted.one", "H", PASSWORD)
 
@@ -90,12 +91,12 @@ async def test_an_attacked_carer_still_signs_in_from_a_known_device(house: House
         assert (await attempt(own, PASSWORD))[0] == 302
         own.cookies.delete("liane_id_session")
         for _ in range(5):
-            views.throttle().failed("hunted.one", "10.9.9.9")
+            throttling.throttle().failed("hunted.one", "10.9.9.9")
         async with house.browser() as stranger:
             status, seconds = await attempt(stranger, PASSWORD)
             assert (status, seconds > 1.5) == (302, True)  # slower, and still open
         for _ in range(5):
-            views.throttle().failed("hunted.one", "10.9.9.9")
+            throttling.throttle().failed("hunted.one", "10.9.9.9")
         status, seconds = await attempt(own, PASSWORD)
         assert (status, seconds < 1) == (302, True)
 

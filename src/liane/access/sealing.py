@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,9 +121,15 @@ async def seal_and_publish(database: Database, witness: Witness) -> int:
             return total
 
 
-async def run(database: Database, home: Path, stop: asyncio.Event) -> None:
-    """Seal about once a second until `stop`; several processes may run this."""
-    witness = Witness.at_home(home, database.tenant)
+async def run(
+    database: Database, home: Path, stop: asyncio.Event, *, others: Sequence[Path] = ()
+) -> None:
+    """Seal about once a second until `stop`; several processes may run this.
+
+    `others` are further folders that receive each head: put one out of the reach of whoever
+    administers the database.
+    """
+    witness = Witness.at_home(home, database.tenant, others)
     while not stop.is_set():
         try:
             await seal_and_publish(database, witness)

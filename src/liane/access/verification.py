@@ -7,7 +7,7 @@ outside the database. No secret is needed: only the public key beside the witnes
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -64,10 +64,10 @@ class Report:
             self.breaks.append(Break(kind, seq, said))
 
 
-async def verify(database: Database, home: Path) -> Report:
-    """Recompute the whole journal of the tenant against the witness below `home`."""
+async def verify(database: Database, home: Path, *, others: Sequence[Path] = ()) -> Report:
+    """Recompute the whole journal of the tenant against the witness below `home` and `others`."""
     async with database.reading() as tx:
-        return await verify_in(tx, Witness.at_home(home, tx.tenant))
+        return await verify_in(tx, Witness.at_home(home, tx.tenant, others))
 
 
 async def verify_in(tx: Tx, witness: Witness | None) -> Report:

@@ -3,16 +3,23 @@
 Plain functions; run them in a thread from asynchronous code (`asyncio.to_thread`).
 """
 
+# ruff: noqa: ARG001 - every command takes the settings; `_command` starts Django with them
+
 from __future__ import annotations
 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from liane.base.errors import Invalid, NotFound
 from liane.identity.settings import IdentitySettings, configure
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 
 WEB_CLIENT_ID = "liane-web"
 
@@ -26,9 +33,28 @@ class UserLine:
     active: bool
 
 
+def _command(
+    function: Callable[Concatenate[IdentitySettings, P], Answer],
+) -> Callable[Concatenate[IdentitySettings, P], Answer]:
+    """Start Django first; give the connection back at the end, whichever thread this is."""
+
+    @wraps(function)
+    def run(settings: IdentitySettings, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+        configure(settings)
+        from django.db import close_old_connections, connections
+
+        close_old_connections()
+        try:
+            return function(settings, *args, **kwargs)
+        finally:
+            connections.close_all()
+
+    return run
+
+
+@_command
 def migrate(settings: IdentitySettings) -> None:
     """Bring the tables of the schema `identity` up to date; safe from several processes."""
-    configure(settings)
     from django.core.management import call_command
     from django.db import connection
 
@@ -55,12 +81,12 @@ def web_client_secret(settings: IdentitySettings) -> str:
     return hmac.new(key, b"client:liane-web", hashlib.sha256).hexdigest()
 
 
+@_command
 def configure_web_client(settings: IdentitySettings, base_url: str = "") -> None:
     """Let the platform's own pages sign people in from `base_url` (default: `issuer_base`).
 
     Called at each start: the redirect addresses follow the port.
     """
-    configure(settings)
     from liane.identity.models import Client
 
     base = (base_url or settings.issuer_base).rstrip("/")
@@ -87,6 +113,7 @@ def configure_web_client(settings: IdentitySettings, base_url: str = "") -> None
     )
 
 
+@_command
 def add_user(
     settings: IdentitySettings, login: str, name: str, password: str, *, check: bool = True
 ) -> bool:
@@ -95,7 +122,6 @@ def add_user(
     `check=False` accepts a weak password: for the demo's public accounts only. The person's place
     in the record is `liane.access.staff.enrol`, called beside this. Raises `Invalid`.
     """
-    configure(settings)
     from liane.identity.models import Account
 
     login = _checked_login(login)
@@ -144,11 +170,11 @@ def _check_password(password: str, account: Any) -> None:
         ) from refusal
 
 
+@_command
 def set_password(
     settings: IdentitySettings, login: str, password: str, *, check: bool = True
 ) -> None:
     """Give an account a new password; its open identity sessions end. Raises `NotFound`."""
-    configure(settings)
     account = _account(login)
     if check:
         _check_password(password, account)
@@ -157,11 +183,11 @@ def set_password(
     revoke_tokens(settings, login)
 
 
+@_command
 def set_active(settings: IdentitySettings, login: str, *, active: bool) -> None:
     """Open or close an account. Closing revokes its tokens; end its sessions beside this
     (`liane.access.sessions.Sessions.end_all_of`). Raises `NotFound`.
     """
-    configure(settings)
     account = _account(login)
     account.is_active = active
     account.save(update_fields=["is_active"])
@@ -169,9 +195,9 @@ def set_active(settings: IdentitySettings, login: str, *, active: bool) -> None:
         revoke_tokens(settings, login)
 
 
+@_command
 def revoke_tokens(settings: IdentitySettings, login: str) -> None:
     """Take back every token given to a person."""
-    configure(settings)
     from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 
     get_refresh_token_model().objects.filter(user__username=login).delete()
@@ -189,9 +215,9 @@ def _account(login: str) -> Any:
     return account
 
 
+@_command
 def users(settings: IdentitySettings) -> list[UserLine]:
     """Every account, by login."""
-    configure(settings)
     from liane.identity.models import Account
 
     return [
@@ -200,6 +226,7 @@ def users(settings: IdentitySettings) -> list[UserLine]:
     ]
 
 
+@_command
 def add_client(
     settings: IdentitySettings, name: str, scope: str, *, establishment: str | None = None
 ) -> dict[str, str]:
@@ -208,7 +235,6 @@ def add_client(
     Gives what the program must be told, once (the secret is not kept in clear): `client_id`,
     `client_secret`, `token_endpoint`, `scope`. Raises `Invalid` for a scope that does not exist.
     """
-    configure(settings)
     from liane.identity.models import Client
     from liane.identity.smart import is_system_scope
 
@@ -241,9 +267,9 @@ def add_client(
     }
 
 
+@_command
 def remove_client(settings: IdentitySettings, client_id: str) -> None:
     """End an API client and every token it holds. Raises `NotFound`."""
-    configure(settings)
     from liane.identity.models import Client
 
     removed, _ = Client.objects.filter(client_id=client_id).delete()
@@ -253,9 +279,9 @@ def remove_client(settings: IdentitySettings, client_id: str) -> None:
         )
 
 
+@_command
 def clients(settings: IdentitySettings) -> list[tuple[str, str, str]]:
     """Client id, label and scopes of every API client."""
-    configure(settings)
     from liane.identity.models import Client
 
     return [
@@ -264,9 +290,9 @@ def clients(settings: IdentitySettings) -> list[tuple[str, str, str]]:
     ]
 
 
+@_command
 def clear_expired(settings: IdentitySettings) -> None:
     """Erase tokens, codes and sessions that ended (a daily job)."""
-    configure(settings)
     from datetime import timedelta
 
     from django.core.management import call_command

@@ -14,6 +14,11 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+
+from liane.identity.settings import configured
+
+KNOWN_DEVICE_COOKIE = "liane_id_known"
 
 FREE_FAILURES = 3
 """Failures on one account that cost nothing: people mistype."""
@@ -90,3 +95,9 @@ class Throttle:
         """The right password: the account's failures are forgotten."""
         with self._lock:
             self._accounts.pop(account, None)
+
+
+@cache
+def throttle() -> Throttle:
+    """The failures this process remembers."""
+    return Throttle(configured().failures_per_address_per_minute)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,13 @@ from oauth2_provider.views import IntrospectTokenView
 
 from liane.identity.hashing import TooManySignIns
 from liane.identity.settings import configured
-from liane.identity.throttle import Throttle
+from liane.identity.throttle import KNOWN_DEVICE_COOKIE, throttle
 
 log = logging.getLogger("liane.identity.security")
 
-KNOWN_DEVICE_COOKIE = "liane_id_known"
 KNOWN_DEVICE_DAYS = 60
 ACCOUNTS_PER_DEVICE = 60
 _STATIC = Path(__file__).parent / "static"
-
-
-@cache
-def throttle() -> Throttle:
-    """The failures this process remembers."""
-    return Throttle(configured().failures_per_address_per_minute)
 
 
 class SignIn(LoginView):  # type: ignore[misc]
