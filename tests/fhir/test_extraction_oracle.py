@@ -80,7 +80,7 @@ def interpreted(resource: Json, expression: str) -> list[Any] | None:
             return None
         try:
             nodes += fhirpathpy.evaluate(resource, part, {}, models["r4"])
-        except Exception:
+        except Exception:  # noqa: BLE001 - the engine fails in many ways
             return None
     return nodes
 
