@@ -1,12 +1,18 @@
 -- name: lock
 -- The current versions of the wanted resources, locked in one order so that two writers never
--- wait for each other.
+-- wait for each other. One look into the index for each, whatever the planner believes of the
+-- size of a table that is being filled.
 select w.n, r.rid, r.version, r.updated, r.patient, r.at, r.body, r.keys
-from unnest($1::text[], $2::text[]) with ordinality as w(type, id, n)
-join record.resource r
-  on r.tenant = current_setting('liane.tenant')::smallint and r.type = w.type and r.id = w.id
-order by r.type, r.id
-for update of r;
+from (
+  select type, id, n from unnest($1::text[], $2::text[]) with ordinality as u(type, id, n)
+  order by type, id
+) w
+cross join lateral (
+  select * from record.resource
+  where tenant = current_setting('liane.tenant')::smallint and type = w.type and id = w.id
+  limit 1
+  for update
+) r;
 
 -- name: buried
 -- The last version of resources that were deleted.

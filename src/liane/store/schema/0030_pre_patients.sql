@@ -237,46 +237,65 @@ begin
   return query select * from patients.numbered(systems, vals);
 end $$;
 
--- The same for a message that may create or change the identity: its numbers are locked first.
+-- The same for a message that may create or change the identity: its numbers are locked first, and
+-- the Patient found is locked and given back, so that nobody changes it in between.
 create function patients.lock_and_find(systems text[], vals text[])
-returns setof record
+returns table (rank bigint, system text, value text, patient text, type text, use text, ins text,
+               source text, status text, traits_at timestamptz, heard jsonb, retired_into text,
+               body text)
 language plpgsql volatile as $$
+declare t smallint := current_setting('liane.tenant')::smallint;
 begin
   perform patients.lock_numbers(
     array(select s || '|' || v from unnest(systems, vals) as n(s, v)));
-  return query select * from patients.find_and_hold(systems, vals) as f(
-    rank bigint, system text, value text, patient text, type text, use text, ins text,
-    source text, status text, traits_at timestamptz, heard jsonb, retired_into text);
+  return query
+    with people as (
+      select * from patients.find_and_hold(systems, vals) as f(
+        rank bigint, system text, value text, patient text, type text, use text, ins text,
+        source text, status text, traits_at timestamptz, heard jsonb, retired_into text)
+    ), bodies as (
+      select r.id, r.body from record.resource r
+      where r.tenant = t and r.type = 'Patient'
+        and r.id in (select coalesce(p.retired_into, p.patient) from people p)
+      order by r.id for update
+    )
+    select p.*, b.body from people p
+    left join bodies b on b.id = coalesce(p.retired_into, p.patient) order by p.rank;
 end $$;
 
--- Lock a stay by its venue number, keep the movement, and give back everything known of the stay.
+-- Lock a stay by its venue number and give back everything known of it. A known stay keeps the
+-- movement at once; a new one does when its Encounter has been written (begin_stay).
 create function patients.keep_movement(
-  p_system text, p_value text, p_patient text, p_encounter text, p_digest text, p_source text,
+  p_system text, p_value text, p_patient text, p_digest text, p_source text,
   p_now timestamptz, p_fact jsonb)
-returns table (encounter text, patient text, fresh boolean, created boolean, old_bed text,
-               facts jsonb)
+returns table (encounter text, patient text, fresh boolean, old_bed text, facts jsonb, body text)
 language plpgsql volatile as $$
 declare
   t smallint := current_setting('liane.tenant')::smallint;
-  v_encounter text; v_patient text; v_bed text; v_fresh integer; v_created boolean := false;
+  v_encounter text; v_patient text; v_bed text; v_fresh integer;
 begin
   perform patients.lock_numbers(array['venue|' || p_system || '|' || p_value]);
   select s.encounter, s.patient, s.bed into v_encounter, v_patient, v_bed from patients.stay s
     where s.tenant = t and s.venue_system = p_system and s.venue_value = p_value;
   if not found then
-    insert into patients.stay (tenant, encounter, patient, venue_system, venue_value)
-      values (t, p_encounter, p_patient, p_system, p_value);
-    v_encounter := p_encounter; v_patient := p_patient; v_bed := ''; v_created := true;
+    return query select null::text, p_patient, true, '', jsonb_build_array(p_fact), null::text;
+    return;
+  end if;
+  if v_patient <> p_patient then
+    return query select v_encounter, v_patient, false, v_bed, '[]'::jsonb, null::text;
+    return;
   end if;
   insert into patients.movement (tenant, encounter, digest, source, received, fact)
     values (t, v_encounter, p_digest, p_source, p_now, p_fact)
     on conflict do nothing;
   get diagnostics v_fresh = row_count;
-  return query select v_encounter, v_patient, v_fresh = 1, v_created, v_bed,
+  return query select v_encounter, v_patient, v_fresh = 1, v_bed,
     (select jsonb_agg(m.fact) from patients.movement m
-      where m.tenant = t and m.encounter = v_encounter);
+      where m.tenant = t and m.encounter = v_encounter),
+    (select r.body from record.resource r
+      where r.tenant = t and r.type = 'Encounter' and r.id = v_encounter and v_fresh = 1
+      for update);
 end $$;
-
 -- Whose IPP, INS or bed starts like that, and how exactly.
 create function patients.numbered_like(number text)
 returns table (patient text, score real)

@@ -170,7 +170,7 @@ async def _leader(tx: Tx, query: Query, conditions: list[Condition]) -> Conditio
         for one in leading
         if one.way is not None
     )
-    counts = await tx.fetchrow(f"select {probes}", *arguments.values)
+    (counts,) = await arguments.fetch(tx, f"select {probes}")
     fewest = min(range(len(leading)), key=lambda n: counts[n])
     return leading[fewest]
 
