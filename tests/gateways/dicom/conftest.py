@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from liane.access.actor import SYSTEM
 from liane.access.sessions import Sessions
-from liane.gateways.dicom import service
+from liane.gateways.dicom import partners, service
 from liane.gateways.dicom.listener import Limits
 from liane.rooms import imaging, patients
 from liane.rooms.patients import register_identity
@@ -76,6 +76,8 @@ def services(database, blobs, tmp_path):
 
 @contextlib.asynccontextmanager
 async def running(services, limits=None):
+    async with services.database.transaction() as tx:
+        await partners.introduce_loopback(tx)
     stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
         service.serve(services, "127.0.0.1", 0, "LIANE", stop, limits=limits, ready=ready)

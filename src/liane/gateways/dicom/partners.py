@@ -80,7 +80,9 @@ async def load(database: Database) -> tuple[Partner, ...]:
 
 
 async def introduce_loopback(tx: Tx) -> None:
-    """An installation without partners accepts what runs on the same machine, provisionally."""
+    """Accept what runs on the same machine, provisionally (demonstration, tests); only where no
+    partner exists yet.
+    """
     await tx.execute(Q["introduce_loopback"], tx.tenant, json.dumps(GROUP_AUTHORITIES), tx.now)
 
 

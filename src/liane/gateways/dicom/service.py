@@ -37,8 +37,6 @@ class Reception:
 
     async def prepare(self) -> None:
         """Learn the partners and finish what an earlier process left."""
-        async with self._services.database.transaction() as tx:
-            await partners.introduce_loopback(tx)
         await self.learn()
         await self.desk.follower.recover()
 
