@@ -121,6 +121,10 @@ class Installation:
                 last = answer.text
             except httpx.HTTPError as error:
                 last = repr(error)
+            ended = [name for name, one in self.processes.items() if one.poll() is not None]
+            if ended:
+                last = f"{ended} ended"
+                break
             time.sleep(0.1)
         raise AssertionError(f"the doors do not answer: {last}\n{self.words()}")
 

@@ -27,7 +27,6 @@ from liane.base.i18n import load_catalogues
 from liane.gateways.cda import render as cda_render
 from liane.gateways.dicom import service as dicom_service
 from liane.gateways.dicomweb import dicomweb_router
-from liane.gateways.dicomweb import dicomweb_router
 from liane.gateways.fhir import fhir_router
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
@@ -36,7 +35,6 @@ from liane.identity import application as identity_application
 from liane.identity.commands import WEB_CLIENT_ID, web_client_secret
 from liane.installation import Dsns, data_home, database_running, secret
 from liane.rooms import patients
-from liane.rooms.imaging import pages as imaging_pages
 from liane.rooms.imaging import pages as imaging_pages
 from liane.rooms.imaging.projection import project as project_images
 from liane.rooms.patients import pages as patients_pages
@@ -67,7 +65,6 @@ PACKAGES = (
 ROUTES: tuple[Routes, ...] = (
     patients_pages.routes,
     record_pages.routes,
-    imaging_pages.routes,
     imaging_pages.routes,
     hl7v2_pages.routes,
 )
@@ -154,7 +151,6 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> Lites
         ROUTES,
         doors=[
             fhir_router(services),
-            dicomweb_router(services),
             dicomweb_router(services),
             *_own_doors(settings, dsns, services),
         ],
