@@ -18,6 +18,7 @@ from liane.access.permissions import Permission
 from liane.base.errors import Conflict, Invalid
 from liane.base.ids import new_id
 from liane.fhir import json
+from liane.rooms.patients.actions.projection import identity_told
 from liane.rooms.patients.rules import identity, indexing
 from liane.rooms.patients.rules.values import Identifier, Registered
 from liane.store import Tx
@@ -48,6 +49,7 @@ class _Known:
     source: str
     traits_at: datetime
     heard: str
+    body: Resource | None
 
 
 async def find_patient(tx: Tx, identifiers: Sequence[Identifier]) -> str | None:
@@ -129,6 +131,7 @@ def _known(row: Any, source: str) -> _Known:
         row["source"],
         row["traits_at"],
         "" if survivor else str(heard.get(source, "")),
+        json.loads(row["body"]) if row["body"] else None,
     )
 
 
@@ -140,46 +143,45 @@ async def _attached_or_created(tx: Tx, actor: Actor, said: _Said, rows: list[Any
         if row["use"] not in {"old", "temp"}
     }
     if len(holders) == 1 and not said.provisional:
-        [(holder, row)] = holders.items()
-        if await _same_traits(tx, holder, said.patient):
-            known = _Known(holder, row["status"], row["source"], row["traits_at"], "")
+        known = _known(next(iter(holders.values())), said.source)
+        if _same_traits(known, said.patient):
             return await _updated(tx, actor, known, said)
     patient = _ins_as_mention(said.patient) if holders else said.patient
     reconciled = identity.reconcile(None, patient, provisional=said.provisional)
-    body = {**reconciled.patient, "resourceType": "Patient", "id": new_id(), "active": True}
-    await writes.apply(
-        tx, actor, [Write(body, id=body["id"], must_be_new=True)], reason="identity received"
-    )
-    await _remember(tx, body["id"], said, accepted=True, gave_traits=True)
+    body = {**reconciled.patient, "resourceType": "Patient", "active": True}
+    with identity_told(said.source, said.digest, said.at, gave_traits=True):
+        versions = await writes.apply(tx, actor, [Write(body)], reason="identity received")
     warnings = (*(("ins-of-another",) if holders else ()), *reconciled.warnings)
-    return Registered(body["id"], created=True, status=reconciled.status, warnings=warnings)
+    return Registered(versions[0].id, created=True, status=reconciled.status, warnings=warnings)
 
 
-async def _same_traits(tx: Tx, holder: str, patient: Resource) -> bool:
-    version = await read(tx, "Patient", holder)
+def _same_traits(known: _Known, patient: Resource) -> bool:
     theirs = identity.traits_of(patient)
-    if version is None or version.deleted or not (theirs.birth_name and theirs.birth_date):
+    if known.body is None or not (theirs.birth_name and theirs.birth_date):
         return False
-    return not identity.differing(identity.traits_of(json.loads(version.body)), theirs)
+    return not identity.differing(identity.traits_of(known.body), theirs)
 
 
 async def _updated(tx: Tx, actor: Actor, known: _Known, said: _Said) -> Registered:
-    version = await read(tx, "Patient", known.patient)
-    if version is None or version.deleted:
+    body = known.body
+    if body is None:
         raise _gone()
-    body: Resource = json.loads(version.body)
     same_source, older = said.source == known.source, said.at < known.traits_at
     after = identity.reconcile(body, said.patient, same_source=same_source, older=older)
     if not (same_source and older):
         await _keep_discrepancies(tx, known.patient, after, said)
-    if after.patient != body:
-        await writes.apply(
-            tx, actor, [Write(after.patient, id=known.patient)], reason="identity received"
-        )
     accepted = not after.discrepancies
     vouches = not known.source and identity.trust(said.patient) >= identity.trust(body)
     gave = accepted and (bool(after.changed_traits) or vouches)
-    await _remember(tx, known.patient, said, accepted=accepted, gave_traits=gave)
+    at = said.at if accepted else None
+    if after.patient != body:
+        with identity_told(said.source, said.digest, at, gave_traits=gave):
+            change = Write(after.patient, id=known.patient)
+            await writes.apply(tx, actor, [change], reason="identity received")
+    else:
+        heard = json.dumps({said.source: said.digest})
+        source = said.source if gave else ""
+        await tx.execute(Q["heard"], tx.tenant, known.patient, heard, at, source)
     return Registered(known.patient, created=False, status=after.status, warnings=after.warnings)
 
 
@@ -198,20 +200,6 @@ def _gone() -> Conflict:
         "This identity has been deleted from the record.",
         "Demandez à la cellule d'identitovigilance.",
         "Ask the identity staff.",
-    )
-
-
-async def _remember(
-    tx: Tx, patient: str, said: _Said, *, accepted: bool, gave_traits: bool
-) -> None:
-    """What this source said, so that a repetition is known; whose traits we hold, and since."""
-    await tx.execute(
-        Q["heard"],
-        tx.tenant,
-        patient,
-        json.dumps({said.source: said.digest}),
-        said.at if accepted else None,
-        said.source if gave_traits else "",
     )
 
 

@@ -15,7 +15,6 @@ from liane.access import gate, relations, writes
 from liane.access.actor import Actor
 from liane.access.permissions import Permission
 from liane.base.errors import Conflict
-from liane.base.ids import new_id
 from liane.fhir import json
 from liane.rooms.patients.rules import encounters
 from liane.rooms.patients.rules.movements import Fact, Stay, fact_of, history
@@ -28,10 +27,10 @@ from liane.rooms.patients.rules.values import (
     PointOfCare,
 )
 from liane.store import Tx
-from liane.store.resources import Write, read
+from liane.store.resources import Version, Write
 from liane.store.sql import queries
 
-from .places import resolve_location
+from .places import establishments_of, resolve_location
 from .projection import movements_tell
 
 Q = queries("liane.rooms.patients", "movements.sql")
@@ -50,65 +49,74 @@ async def record_movement(tx: Tx, actor: Actor, movement: Movement) -> MovementR
     point = PointOfCare(movement.unit, movement.room, movement.bed, movement.facility)
     place = await resolve_location(tx, movement.source, point, movement.establishment)
     fact = fact_of(movement, place)
-    row = await tx.fetchrow(
-        Q["keep_movement"],
-        movement.venue.system,
-        movement.venue.value,
-        movement.patient_id,
-        new_id(),
-        fact.digest,
-        movement.source,
-        tx.now,
-        json.dumps(_stored(fact)),
-    )
+    row = await _keep(tx, movement, fact)
     if row["patient"] != movement.patient_id:
         raise _other_patient(movement)
-    facts: list[dict[str, Any]] = json.loads(f'{{"facts": {row["facts"]}}}')["facts"]
-    every = [_fact(stored) for stored in facts]
-    stay = history(every)
-    if not row["fresh"]:
-        return MovementResult(
-            row["encounter"],
-            movement.patient_id,
-            stay.status,
-            changed=False,
-            warnings=stay.anomalies,
-        )
-    known = None if row["created"] else await read(tx, "Encounter", row["encounter"])
-    body = encounters.encounter_of(
-        json.loads(known.body) if known and not known.deleted else None,
-        row["encounter"],
-        movement.patient_id,
-        movement.venue,
-        stay,
-    )
-    units = sorted({f.place.unit for f in every if f.place and f.place.unit})
-    change = Write(
-        body,
-        id=row["encounter"],
-        must_be_new=row["created"],
-        facts={"topics": [f"unit:{unit}" for unit in units]},
-    )
-    with movements_tell():
-        versions = await writes.apply(tx, actor, [change], reason=f"ADT {movement.event}")
-    await _follow(tx, movement, row["encounter"], row["old_bed"], stay)
+    facts = _facts(row["facts"])
+    stay = history(facts)
+    encounter = row["encounter"]
+    versions: list[Version] = []
+    if row["fresh"]:
+        versions = await _write(tx, actor, movement, stay, facts, row)
+        encounter = versions[0].id
+        if row["encounter"] is None:
+            await _begin(tx, movement, encounter, fact)
+        await _follow(tx, movement, encounter, row["old_bed"], stay)
     return MovementResult(
-        row["encounter"],
+        encounter,
         movement.patient_id,
         stay.status,
-        changed=True,
+        changed=bool(row["fresh"]),
         warnings=stay.anomalies,
         versions=tuple(versions),
     )
 
 
+async def _keep(tx: Tx, movement: Movement, fact: Fact) -> Any:
+    """Lock the stay and keep the message; gives back all that is known of the stay."""
+    return await tx.fetchrow(
+        Q["keep_movement"],
+        movement.venue.system,
+        movement.venue.value,
+        movement.patient_id,
+        fact.digest,
+        movement.source,
+        tx.now,
+        json.dumps(_stored(fact)),
+    )
+
+
+async def _write(
+    tx: Tx, actor: Actor, movement: Movement, stay: Stay, facts: list[Fact], row: Any
+) -> list[Version]:
+    """Write the Encounter; boards of every unit the stay speaks of are told."""
+    known = json.loads(row["body"]) if row["body"] else None
+    body = encounters.encounter_of(known, movement.patient_id, movement.venue, stay)
+    units = sorted({f.place.unit for f in facts if f.place and f.place.unit})
+    topics = {"topics": [f"unit:{unit}" for unit in units]}
+    change = Write(body, id=row["encounter"], facts=topics)
+    with movements_tell():
+        return await writes.apply(tx, actor, [change], reason=f"ADT {movement.event}")
+
+
+async def _begin(tx: Tx, movement: Movement, encounter: str, fact: Fact) -> None:
+    await tx.execute(
+        Q["begin_stay"],
+        tx.tenant,
+        encounter,
+        movement.patient_id,
+        movement.venue.system,
+        movement.venue.value,
+        fact.digest,
+        movement.source,
+        tx.now,
+        json.dumps(_stored(fact)),
+    )
+
+
 async def _follow(tx: Tx, movement: Movement, encounter: str, old_bed: str, stay: Stay) -> None:
     """Bring the ties, the board and the beds in step with the stay."""
-    units = sorted({s.place.unit for s in stay.segments if s.place.unit})
-    homes = {}
-    if units:
-        rows = await tx.fetch(Q["establishments"], tx.tenant, units)
-        homes = {row["unit"]: row["establishment"] for row in rows}
+    homes = await establishments_of(tx, {s.place.unit for s in stay.segments if s.place.unit})
     ties = encounters.ties_of(stay, homes)
     await relations.replace_for_encounter(
         tx,
@@ -151,6 +159,12 @@ async def settle(tx: Tx, encounter: str, stay: Stay, homes: dict[str, str], old_
         dirty and stay.status != "cancelled",
         stay.present,
     )
+
+
+def _facts(stored: str) -> list[Fact]:
+    """The facts in a JSON array."""
+    rows: list[dict[str, Any]] = json.loads(f'{{"facts": {stored}}}')["facts"]
+    return [_fact(row) for row in rows]
 
 
 def _stored(fact: Fact) -> dict[str, Any]:

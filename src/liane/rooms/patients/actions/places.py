@@ -32,6 +32,7 @@ class _Memory:
     """Places this process has met, so that a known bed costs no question."""
 
     places: dict[PointOfCare, Place] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
 
 
@@ -65,6 +66,18 @@ async def resolve_location(
 
     tx.after_commit(remember)
     return place
+
+
+async def establishments_of(tx: Tx, units: set[str]) -> dict[str, str]:
+    """The establishment of each of these units; unknown ones are left out."""
+    known = _memory(tx).homes
+    missing = sorted(units - known.keys())
+    if not missing:
+        return known
+    rows = await tx.fetch(Q["establishments"], tx.tenant, missing)
+    found = {row["unit"]: row["establishment"] for row in rows}
+    tx.after_commit(lambda: known.update(found))
+    return {**known, **found}
 
 
 async def _declared(tx: Tx, point: PointOfCare) -> Place | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from liane.access import relations
@@ -29,6 +29,23 @@ KEPT_AFTER_EXIT = timedelta(days=30)
 Resource = dict[str, Any]
 
 _told_by_movements: ContextVar[bool] = ContextVar("stay told by movements", default=False)
+
+_identity_told: ContextVar[dict[str, Any] | None] = ContextVar("who tells identity", default=None)
+
+
+@contextmanager
+def identity_told(
+    source: str, digest: str, at: datetime | None, *, gave_traits: bool
+) -> Iterator[None]:
+    """The Patient written inside is what `source` said: it is remembered with the search row, so
+    that a repetition is known and the owner of the traits too.
+    """
+    told = {"heard": {source: digest}, "traits_at": at.isoformat() if at else None}
+    token = _identity_told.set({**told, "source": source if gave_traits else ""})
+    try:
+        yield
+    finally:
+        _identity_told.reset(token)
 
 
 @contextmanager
@@ -54,7 +71,8 @@ async def project(tx: Tx, versions: Sequence[Version]) -> None:
     if gone:
         await tx.execute(IDENTITIES["forget_patients"], tx.tenant, gone)
     if bodies["Patient"]:
-        rows = [indexing.index_row(patient) for patient in bodies["Patient"]]
+        told = _identity_told.get() or {}
+        rows = [indexing.index_row(patient) | told for patient in bodies["Patient"]]
         await tx.execute(IDENTITIES["index_patients"], tx.tenant, json.dumps(rows))
     places = bodies["Organization"] + bodies["Location"]
     if places:

@@ -32,14 +32,11 @@ class Tie(NamedTuple):
 _OURS = ("status", "class", "period", "location", "serviceProvider", "participant", "extension")
 
 
-def encounter_of(
-    known: Resource | None, encounter: str, patient: str, venue: Identifier, stay: Stay
-) -> Resource:
+def encounter_of(known: Resource | None, patient: str, venue: Identifier, stay: Stay) -> Resource:
     """The Encounter that tells `stay`; elements that movements do not speak of are kept."""
     body: Resource = {k: v for k, v in (known or {}).items() if k not in _OURS}
     body |= {
         "resourceType": "Encounter",
-        "id": encounter,
         "status": stay.status,
         "class": {"system": ACT_CODE, "code": stay.encounter_class},
         "subject": {"reference": f"Patient/{patient}"},

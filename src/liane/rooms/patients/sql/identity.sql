@@ -1,9 +1,7 @@
 -- name: lock_and_find
 -- Make messages about the same numbers wait for one another, then say whom the numbers name.
-select system, value, patient, type, use, source, status, traits_at, heard, retired_into
-from patients.lock_and_find($1::text[], $2::text[]) as f(
-  rank bigint, system text, value text, patient text, type text, use text, ins text,
-  source text, status text, traits_at timestamptz, heard jsonb, retired_into text)
+select system, value, patient, type, use, source, status, traits_at, heard, retired_into, body
+from patients.lock_and_find($1::text[], $2::text[])
 
 -- name: find
 -- Whom exact numbers name, in the order of the numbers; merged identities lead to the survivor.
@@ -18,16 +16,18 @@ with said as (
   select * from jsonb_to_recordset($2::jsonb) as r(
     patient text, birth_name text, used_name text, given text, used_given text, birth_date text,
     sex text, birth_place text, status text, attributes text[], protected boolean,
-    deceased boolean, ins text, ipps text[], names text, sounds text[], numbers jsonb)
+    deceased boolean, ins text, ipps text[], names text, sounds text[], source text,
+    traits_at timestamptz, heard jsonb, numbers jsonb)
 ), numbers as (
   select s.patient, n.* from said s,
     jsonb_to_recordset(s.numbers) as n(system text, value text, type text, use text)
 ), rows as (
   insert into patients.index as x
     (tenant, patient, birth_name, used_name, given, used_given, birth_date, sex, birth_place,
-     status, attributes, protected, deceased, ins, ipps, names, sounds)
+     status, attributes, protected, deceased, ins, ipps, names, sounds, source, traits_at, heard)
   select $1, patient, birth_name, used_name, given, used_given, birth_date, sex, birth_place,
-     status, attributes, protected, deceased, ins, ipps, names, sounds
+     status, attributes, protected, deceased, ins, ipps, names, sounds, coalesce(source, ''),
+     coalesce(traits_at, 'epoch'), coalesce(heard, '{}')
   from said
   on conflict (tenant, patient) do update set
     birth_name = excluded.birth_name, used_name = excluded.used_name, given = excluded.given,
@@ -35,7 +35,9 @@ with said as (
     birth_place = excluded.birth_place, status = excluded.status,
     attributes = excluded.attributes, protected = excluded.protected,
     deceased = excluded.deceased, ins = excluded.ins, ipps = excluded.ipps,
-    names = excluded.names, sounds = excluded.sounds
+    names = excluded.names, sounds = excluded.sounds,
+    source = case when excluded.source = '' then x.source else excluded.source end,
+    traits_at = greatest(x.traits_at, excluded.traits_at), heard = x.heard || excluded.heard
 ), gone as (
   delete from patients.identifier i using said s
   where i.tenant = $1 and i.patient = s.patient

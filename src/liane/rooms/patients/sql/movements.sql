@@ -1,11 +1,16 @@
 -- name: keep_movement
 -- Lock the stay, keep the message, and read back everything ever said of the stay.
-select encounter, patient, fresh, created, old_bed, facts
-from patients.keep_movement($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+select encounter, patient, fresh, old_bed, facts, body
+from patients.keep_movement($1, $2, $3, $4, $5, $6, $7::jsonb)
 
--- name: establishments
--- The establishment of each care unit.
-select unit, establishment from patients.unit where tenant = $1 and unit = any($2::text[])
+-- name: begin_stay
+-- A new stay, once its Encounter has been written, with its first movement.
+with begun as (
+  insert into patients.stay (tenant, encounter, patient, venue_system, venue_value)
+  values ($1, $2, $3, $4, $5)
+)
+insert into patients.movement (tenant, encounter, digest, source, received, fact)
+values ($1, $2, $6, $7, $8, $9::jsonb)
 
 -- name: settle_stay
 -- Where the stay stands now; the bed just left waits for cleaning, the bed entered is clean.

@@ -43,3 +43,7 @@ where tenant = $1 and unit = $2 and (label = $3 or label = $4) and active
 
 -- name: unit_of_bed
 select unit from patients.bed where tenant = $1 and location = $2
+
+-- name: establishments
+-- The establishment of each care unit.
+select unit, establishment from patients.unit where tenant = $1 and unit = any($2::text[])
