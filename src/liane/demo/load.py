@@ -70,13 +70,29 @@ async def run_load(doors: Doors, ledger: Ledger, order: LoadOrder, stop: asyncio
     measures, answers = Measures(), list[tuple[str, str]]()
     start = time.perf_counter() + 0.2
     writer = asyncio.create_task(_write_answers(ledger, answers))
-    await asyncio.gather(
-        *(_connection(doors, lane, start, order, measures, answers, stop) for lane in parcels)
-    )
+    sending = [
+        asyncio.create_task(_connection(doors, lane, start, order, measures, answers))
+        for lane in parcels
+    ]
+    await _until(stop, sending)
     measures.seconds = time.perf_counter() - start
     writer.cancel()
     ledger.answered_many(answers)
     return measures
+
+
+async def _until(stop: asyncio.Event, sending: list[asyncio.Task[None]]) -> None:
+    """Wait for all of `sending`, or for `stop`, which ends them. Raises what they raise."""
+    stopped = asyncio.create_task(stop.wait())
+    todo: set[asyncio.Task[None]] = set(sending)
+    while todo and not stopped.done():
+        done, _ = await asyncio.wait({*todo, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        todo -= done  # type: ignore[arg-type]
+        for task in done - {stopped}:
+            task.result()
+    for task in (*todo, stopped):
+        task.cancel()
+    await asyncio.gather(*todo, stopped, return_exceptions=True)
 
 
 async def _connection(
@@ -86,7 +102,6 @@ async def _connection(
     order: LoadOrder,
     measures: Measures,
     answers: list[tuple[str, str]],
-    stop: asyncio.Event,
 ) -> None:
     line = MllpLine(doors.mllp.host, doors.mllp.port)
     every = order.connections / order.rate
@@ -95,8 +110,6 @@ async def _connection(
         ahead = due - time.perf_counter()
         if ahead > 0:
             await asyncio.sleep(ahead)
-        if stop.is_set():
-            break
         sent = time.perf_counter()
         measures.late = max(measures.late, sent - due)
         answer = await line.send(parcel.payload)
