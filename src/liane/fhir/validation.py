@@ -39,17 +39,25 @@ _SENTENCES: tuple[tuple[str, str, str], ...] = (
 )
 
 
+_ESCAPED = (b"\\u00", b"\\b", b"\\f")
+"""How JSON text spells control characters (a cheap sign that the texts are worth looking at)."""
+
+
 def validate(resource: dict[str, Any]) -> list[Issue]:
     """Every problem found, errors and warnings; empty when there is none."""
+    text = dump_bytes(resource)
     try:
-        found = fhirkit.validate(dump_bytes(resource))
+        found = fhirkit.validate(text)
     except (fhirkit.ParseError, fhirkit.ValidationError) as problem:
         return [_issue("error", "", str(problem))]
     issues = [_issue(issue.severity, issue.path, issue.message) for issue in found]
     if any(issue.severity == "error" for issue in issues):
         # The second pass may rely on the shapes that the first one has checked.
         return issues
-    return issues + bindings.check(resource)
+    issues += bindings.check(resource)
+    if any(sign in text for sign in _ESCAPED):
+        issues += bindings.control_characters(resource, resource["resourceType"])
+    return issues
 
 
 def check(resource: dict[str, Any]) -> None:

@@ -140,13 +140,18 @@ class Transaction:
         """Ask the gate once for each patient concerned, before and after the change."""
         known = await self._known()
         concerned: set[str | None] = {authority.patient_of(v) for v in known.values()}
+        born = {
+            write.id
+            for write in self.writes.values()
+            if write.must_be_new and write.resource["resourceType"] == "Patient"
+        }
         for write in self.writes.values():
             type_, id_ = write.resource["resourceType"], str(write.id)
             if write.deletes:
                 continue
             is_new_patient = type_ == "Patient" and (type_, id_) not in known
             patient = None if is_new_patient else self._patient(write)
-            concerned.add(None if self._is_created_here(patient) else patient)
+            concerned.add(None if patient in born else patient)
         await authority.require_write(self.tx, self.exchange.actor, concerned)
         return known
 
@@ -154,13 +159,6 @@ class Transaction:
         if self.exchange.actor.kind == "client" and self.exchange.actor.establishment is None:
             return None  # does not change the decision, and extraction is done again when stored
         return authority.patient_of_resource(write.resource)
-
-    def _is_created_here(self, patient: str | None) -> bool:
-        return any(
-            write.must_be_new and write.resource["resourceType"] == "Patient"
-            for write in self.writes.values()
-            if write.id == patient
-        )
 
     async def _known(self) -> dict[tuple[str, str], Version]:
         wanted: dict[str, list[str]] = defaultdict(list)
