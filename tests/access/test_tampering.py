@@ -7,10 +7,12 @@ see is stated by the last tests.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -263,6 +265,44 @@ async def test_a_rewritten_witness_line_is_seen(scene: Scene) -> None:
     file.write_text("\n".join([*lines[:-1], json.dumps(last, sort_keys=True)]) + "\n")
     kinds = {found.kind for found in (await scene.report()).breaks}
     assert kinds == {"witness"}
+
+
+async def test_guards_left_switched_off_are_seen(scene: Scene) -> None:
+    await scene.owner.execute("alter table journal.entry disable trigger no_delete")
+    try:
+        assert await scene.first() == ("guard", None)
+    finally:
+        await scene.owner.execute("alter table journal.entry enable trigger no_delete")
+
+
+async def test_no_false_alarm_while_people_work(scene: Scene, nurse: Actor) -> None:
+    async def work() -> None:
+        for _ in range(25):
+            await scene.write(nurse, 4)
+            await scene.seal()
+
+    working = asyncio.create_task(work())
+    reports = []
+    while not working.done():
+        reports.append(await scene.report())
+        await asyncio.sleep(0)
+    await working
+    assert len(reports) > 3
+    assert all(report.intact for report in reports), next(
+        report.as_text() for report in reports if not report.intact
+    )
+
+
+async def test_any_text_that_can_be_written_can_be_verified(scene: Scene) -> None:
+    random = Random(7)
+    async with scene.database.transaction() as tx:
+        for _ in range(150):
+            text = "".join(chr(random.choice((random.randrange(0x80), random.randrange(0x11000))))
+                           for _ in range(12))  # fmt: skip
+            actor = Actor("staff", text, text, (), session=None)
+            await journal.record(tx, actor, text, patient=text, resource=text, detail={text: text})
+    await scene.seal()
+    assert (await scene.report()).intact
 
 
 async def test_a_missing_witness_is_seen(scene: Scene) -> None:

@@ -92,12 +92,18 @@ class Witness:
             os.fsync(opened.fileno())
         return True
 
-    def lines(self, file: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Each complete line as bytes and as a value; {} for a line that is no head."""
-        if not file.exists():
+    def lines(self, file: Path, size: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Each complete line of the first `size` bytes, as bytes and as a value ({} when the line
+        is no head).
+        """
+        if not size:
             return
+        read = 0
         with file.open("rb") as opened:
             for line in opened:
+                read += len(line)
+                if read > size:
+                    return
                 if line.endswith(b"\n"):
                     yield line.rstrip(b"\n"), _parsed(line)
 

@@ -44,3 +44,10 @@ from journal.entry where tenant = $1 and seq is not null order by seq
 -- name: chain_heads
 -- What the sealer remembers, to be compared with what the verification finds.
 select establishment, chain_seq, chain_hash from journal.chain where tenant = $1
+
+-- name: guards_off
+-- The triggers that refuse changes and that are switched off or missing.
+select name from unnest(array['only_seal', 'no_delete', 'no_truncate']) as name
+where not exists (
+  select from pg_trigger t
+  where t.tgrelid = 'journal.entry'::regclass and t.tgname = name and t.tgenabled in ('O', 'A'))
