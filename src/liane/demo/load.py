@@ -87,7 +87,7 @@ async def _until(stop: asyncio.Event, sending: list[asyncio.Task[None]]) -> None
     todo: set[asyncio.Task[None]] = set(sending)
     while todo and not stopped.done():
         done, _ = await asyncio.wait({*todo, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        todo -= done  # type: ignore[arg-type]
+        todo -= done
         for task in done - {stopped}:
             task.result()
     for task in (*todo, stopped):
