@@ -8,12 +8,12 @@ VENUE = "CHU&1.2.250.1.999.2.1&ISO"
 
 
 def msh(kind, control="1", at="20260301101500", extra="", app="GAM", charset="UNICODE UTF-8"):
-    return (
-        f"MSH|^~\\&|{app}|CHU|LIANE|GHT|{at}||{kind}|{control}|P|2.5{extra or '^FRA^2.11'}|||||FRA|{charset}"
-    )
+    return f"MSH|^~\\&|{app}|CHU|LIANE|GHT|{at}||{kind}|{control}|P|2.5{extra or '^FRA^2.11'}|||||FRA|{charset}"
 
 
-def pid(ipp="80001", family="HIRONDELLE", given="Zélie", birth="19480314", sex="F", ins="", rest=""):
+def pid(
+    ipp="80001", family="HIRONDELLE", given="Zélie", birth="19480314", sex="F", ins="", rest=""
+):
     national = f"~{ins}^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.10&ISO^INS" if ins else ""
     return (
         f"PID|1||{ipp}^^^{IPP}^PI{national}||{family}^{given}^{given}^^^^L||{birth}|{sex}|||"
@@ -21,8 +21,21 @@ def pid(ipp="80001", family="HIRONDELLE", given="Zélie", birth="19480314", sex=
     )
 
 
-def adt(event, control, venue="V1", at="20260301100000", unit="3111", bed="12", zbe="", action="INSERT",
-        key=None, patient=None, said=None, pv1="I", original=""):
+def adt(
+    event,
+    control,
+    venue="V1",
+    at="20260301100000",
+    unit="3111",
+    bed="12",
+    zbe="",
+    action="INSERT",
+    key=None,
+    patient=None,
+    said=None,
+    pv1="I",
+    original="",
+):
     structure = f"ADT^{event}"
     lines = [
         msh(structure, control, said or at),
@@ -37,7 +50,16 @@ def adt(event, control, venue="V1", at="20260301100000", unit="3111", bed="12", 
     return "\r".join(lines) + "\r"
 
 
-def oru(control, value="4.2", status="F", at="20260301110000", said=None, ipp="80001", code="2823-3", order="L1"):
+def oru(
+    control,
+    value="4.2",
+    status="F",
+    at="20260301110000",
+    said=None,
+    ipp="80001",
+    code="2823-3",
+    order="L1",
+):
     return (
         "\r".join(
             [

@@ -26,11 +26,18 @@ async def test_a_result_of_an_unknown_patient_makes_a_provisional_identity(runni
     async with running.client() as sender:
         assert code(await sender.send(oru("r1"))) == "AA"
     [patient] = await running.resources("Patient")
-    assert {"url": "https://liane.example/fhir/identity-status", "valueCode": "provisoire"} in patient["extension"]
+    assert {
+        "url": "https://liane.example/fhir/identity-status",
+        "valueCode": "provisoire",
+    } in patient["extension"]
     [observation] = await running.resources("Observation")
     assert str(observation["valueQuantity"]["value"]) == "4.2"
     assert observation["valueQuantity"]["unit"] == "mmol/L"
-    assert observation["code"]["coding"][0] == {"system": "http://loinc.org", "code": "2823-3", "display": "Potassium"}
+    assert observation["code"]["coding"][0] == {
+        "system": "http://loinc.org",
+        "code": "2823-3",
+        "display": "Potassium",
+    }
     assert observation["referenceRange"][0]["text"] == "3.5 - 5.1"
     assert str(observation["referenceRange"][0]["high"]["value"]) == "5.1"
     assert observation["status"] == "final"

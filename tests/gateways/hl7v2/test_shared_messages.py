@@ -12,7 +12,9 @@ from .conftest import code
 from .shared import SHARED, message_files
 
 
-@pytest.mark.skipif(not message_files(), reason=f"shared data sets 'hl7v2-*' not found (LIANE_SHARED_DATA={SHARED})")
+@pytest.mark.skipif(
+    not message_files(), reason=f"shared data sets 'hl7v2-*' not found (LIANE_SHARED_DATA={SHARED})"
+)
 async def test_every_shared_file_is_answered_and_nothing_is_lost(running):
     sent = 0
     answers = collections.Counter()
@@ -42,8 +44,11 @@ async def test_every_shared_file_is_answered_and_nothing_is_lost(running):
         assert row["reason_code"] != "hl7v2.own-fault", (row["kind"], row["reason_fr"])
     print(sent, answers, collections.Counter(fates))
     import os
+
     if os.environ.get("D_DETAIL"):
-        names = {raw: p.name for p in message_files() for raw in batches.split(p.read_bytes()).messages}
+        names = {
+            raw: p.name for p in message_files() for raw in batches.split(p.read_bytes()).messages
+        }
         for row in rows:
             if row["state"] == "failed":
                 print(row["reason_code"], row["kind"], names[bytes(row["raw"])][-70:])

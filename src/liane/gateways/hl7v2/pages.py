@@ -29,6 +29,7 @@ from liane.ui.routing import Context, Routes
 routes = Routes("interfaces")
 
 STATES = ("failed", "held", "pending", "applied", "kept", "answer", "refused")
+FILTERS = ("partner", "state", "q")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -48,7 +49,7 @@ async def interfaces(context: Context) -> Response[Any]:
         template,
         overview=await reads.overview(context.tx),
         page=page,
-        chosen=query,
+        chosen={name: query.get(name, "") for name in FILTERS},
         states=STATES,
         address=_address(query),
         may_act=may(context.actor, Permission.INTERFACES_REPLAY),
@@ -62,7 +63,7 @@ def _state(text: str | None) -> str | None:
 def _address(query: Mapping[str, str]) -> str:
     from urllib.parse import urlencode
 
-    kept = {name: query[name] for name in ("partner", "state", "q") if query.get(name)}
+    kept = {name: query[name] for name in FILTERS if query.get(name)}
     return "/interfaces?" + urlencode(kept)
 
 

@@ -29,7 +29,12 @@ from liane.gateways.hl7v2.mapping.datatypes import (
     without_empty,
 )
 from liane.gateways.hl7v2.mapping.groups import Group, Result, groups, note_texts
-from liane.gateways.hl7v2.mapping.results import filler, is_document, is_metadata
+from liane.gateways.hl7v2.mapping.results import (
+    MAIL_SUBJECT,
+    filler,
+    is_document,
+    is_metadata,
+)
 from liane.rooms.record import decoded_base64
 
 Json = dict[str, Any]
@@ -309,7 +314,11 @@ def _sharing(results: list[Result]) -> Iterator[Json]:
         name = visible(result.obx.get(3))
         if not is_metadata(result.obx) or name in _LABELS:
             continue
-        if is_document(result.obx):
+        if result.obx.get(3, 2).startswith(MAIL_SUBJECT):
+            subject = visible(result.obx.get(3, 2))
+            inner.append({"url": "SUJET_COURRIEL", "valueString": subject})
+            inner.append({"url": "CORPS_COURRIEL", "valueString": _mail_words(result.obx)})
+        elif is_document(result.obx):
             inner.append({"url": name, "valueString": _mail_words(result.obx)})
         elif result.obx.get(5).upper() in {"Y", "N"}:
             inner.append({"url": name, "valueBoolean": result.obx.get(5).upper() == "Y"})

@@ -32,6 +32,8 @@ CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 SECTION = "http://terminology.hl7.org/CodeSystem/v2-0074"
 TEXTS = frozenset({"TX", "FT", "ST", ""})
 METADATA_SYSTEM = "MetaDMPMSS"
+MAIL_SUBJECT = "XDM/1.0/DDM"
+"""How the subject of an MSSanté mail begins; the line then carries the words of the mail."""
 VITAL_SIGNS = frozenset(
     {
         "8867-4",
@@ -90,6 +92,8 @@ def is_document(obx: Segment) -> bool:
 
 def is_metadata(obx: Segment) -> bool:
     """Whether the line says how a document is to be shared (DMP, MSSanté), not a result."""
+    if obx.get(3, 2).startswith(MAIL_SUBJECT):
+        return True
     return obx.get(3, 3) == METADATA_SYSTEM or obx.get(3) in SHARING
 
 
