@@ -10,12 +10,13 @@ import secrets
 import sys
 
 from liane.access.staff import enrol
-from liane.assembly import identity_settings, services_open
 from liane.gateways.dicom import partners as dicom_partners
 from liane.gateways.hl7v2 import partners as hl7v2_partners
 from liane.identity import commands
-from liane.installation import Dsns, database_running
+from liane.installation import Dsns, database_running, identity_settings
+from liane.projections import PROJECTIONS
 from liane.settings import Settings
+from liane.store import Database
 
 
 def add_user(settings: Settings, given: argparse.Namespace) -> int:
@@ -45,7 +46,7 @@ def _password(from_stdin: bool) -> str:
 
 
 async def _enrol(settings: Settings, dsns: Dsns, given: argparse.Namespace, name: str) -> None:
-    async with services_open(settings, dsns) as services, services.database.transaction() as tx:
+    async with await _record(settings, dsns) as database, database.transaction() as tx:
         await enrol(tx, given.login, name, given.role, given.establishment, given.unit, given.scope)
 
 
@@ -76,6 +77,12 @@ def accept_loopback(settings: Settings) -> int:
 
 async def introduce_loopback(settings: Settings, dsns: Dsns) -> None:
     """Make the systems of this machine partners, if nobody has decided otherwise."""
-    async with services_open(settings, dsns) as services, services.database.transaction() as tx:
+    async with await _record(settings, dsns) as database, database.transaction() as tx:
         await hl7v2_partners.ensure(tx)
         await dicom_partners.introduce_loopback(tx)
+
+
+async def _record(settings: Settings, dsns: Dsns) -> Database:
+    return await Database.open(
+        dsns.app, tenant=settings.tenant, max_size=2, projections=PROJECTIONS
+    )

@@ -30,16 +30,13 @@ from liane.gateways.dicomweb import dicomweb_router
 from liane.gateways.fhir import fhir_router
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
-from liane.identity import IdentitySettings
 from liane.identity import application as identity_application
 from liane.identity.commands import WEB_CLIENT_ID, web_client_secret
-from liane.installation import Dsns, data_home, database_running, secret
-from liane.rooms import patients
+from liane.installation import Dsns, data_home, database_running, identity_settings
+from liane.projections import PROJECTIONS
 from liane.rooms.imaging import pages as imaging_pages
-from liane.rooms.imaging.projection import project as project_images
 from liane.rooms.patients import pages as patients_pages
 from liane.rooms.record import pages as record_pages
-from liane.rooms.record.projection import project as project_values
 from liane.rooms.record.tiles import tile_facts
 from liane.settings import Settings
 from liane.store import Database, jobs, sequencer
@@ -69,26 +66,12 @@ ROUTES: tuple[Routes, ...] = (
     hl7v2_pages.routes,
 )
 
-PROJECTIONS = (patients.project, project_values, project_images)
-"""Lean tables kept by the rooms inside the transaction of every write."""
-
 Stop = asyncio.Event
 
 SOMEONE_LEADS = (
     "select exists (select from pg_locks where locktype = 'advisory' and objid = $1 and granted)"
 )
 """Whether some process gives the changes their places (the lock of the sequencer)."""
-
-
-def identity_settings(settings: Settings, dsns: Dsns) -> IdentitySettings:
-    """What the identity application must know of this installation."""
-    return IdentitySettings(
-        dsn=dsns.identity,
-        secret_key=secret(settings, "identity"),
-        issuer_base=settings.base_url,
-        rsa_key_path=data_home(settings) / "secrets" / "oidc.pem",
-        session_hours=int(settings.session_absolute_hours),
-    )
 
 
 async def open_services(settings: Settings, dsns: Dsns) -> Services:

@@ -12,10 +12,15 @@ from pathlib import Path
 import httpx
 
 from liane.accounts import introduce_loopback
-from liane.assembly import identity_settings
 from liane.demo.staff import accounts
 from liane.identity import commands
-from liane.installation import Dsns, data_home, database_running, prepare
+from liane.installation import (
+    Dsns,
+    data_home,
+    database_running,
+    identity_settings,
+    prepare,
+)
 from liane.settings import Settings
 from liane.supervisor import Child, Supervisor, own_command
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from liane.identity import IdentitySettings
 from liane.settings import Settings
 from liane.store.embedded import EmbeddedServer
 from liane.store.migrate import migrate
@@ -64,6 +65,17 @@ def secret(settings: Settings, name: str) -> str:
     return text
 
 
+def identity_settings(settings: Settings, dsns: Dsns) -> IdentitySettings:
+    """What the identity application must know of this installation."""
+    return IdentitySettings(
+        dsn=dsns.identity,
+        secret_key=secret(settings, "identity"),
+        issuer_base=settings.base_url,
+        rsa_key_path=data_home(settings) / "secrets" / "oidc.pem",
+        session_hours=int(settings.session_absolute_hours),
+    )
+
+
 async def prepare_database(dsns: Dsns) -> None:
     """Bring the record's tables to this release (the identity part brings its own)."""
     await migrate(dsns.owner)
@@ -71,7 +83,6 @@ async def prepare_database(dsns: Dsns) -> None:
 
 def prepare(settings: Settings, dsns: Dsns) -> None:
     """Everything that must hold before a process of the installation runs; repeatable."""
-    from liane.assembly import identity_settings
     from liane.identity import commands
 
     asyncio.run(prepare_database(dsns))

@@ -1,0 +1,8 @@
+"""Which lean tables follow every write, whatever its door?"""
+
+from liane.rooms.imaging.projection import project as project_images
+from liane.rooms.patients import project as project_patients
+from liane.rooms.record.projection import project as project_values
+
+PROJECTIONS = (project_patients, project_values, project_images)
+"""Kept by the rooms inside the transaction of the write (see `store.resources.write_many`)."""
