@@ -307,7 +307,8 @@ async def test_a_wrong_mapping_is_refused_as_a_whole(
 
 
 async def test_unknown_and_damaged_files_are_named(services: Services, folder: Path) -> None:
-    (folder / "a.bin").write_bytes(b"\x00\x01\x02")
+    (folder / "a.hl7").write_bytes(b"\x00\x01\x02")
+    (folder / "README.md").write_text("notes")
     (folder / "b.json.gz").write_bytes(gzip.compress(b'{"resourceType":"Patient"}')[:15])
     (folder / "c.json").write_text('{"resourceType":"Zorro"}')
     (folder / "d.xml").write_text("<ClinicalDocument>")
@@ -316,9 +317,11 @@ async def test_unknown_and_damaged_files_are_named(services: Services, folder: P
     report = await import_paths(services, [folder])
     assert report.stored.total() == 0
     assert [Path(refusal.file).name for refusal in report.refused] == [
-        "a.bin", "b.json.gz", "c.json", "d.xml", "e.dcm", "f.gz",
+        "a.hl7", "b.json.gz", "c.json", "d.xml", "e.dcm", "f.gz",
     ]  # fmt: skip
     assert all(refusal.reason for refusal in report.refused)
+    assert [Path(name).name for name in report.unrecognised] == ["README.md"]
+    assert "README.md" in report.as_text()
 
 
 async def test_a_path_that_does_not_exist_is_said(services: Services, tmp_path: Path) -> None:

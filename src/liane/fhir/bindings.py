@@ -118,9 +118,12 @@ def _value(
             _coded(value, step, where, issues)
         if step.targets:
             _target(value, step.targets, where, issues)
-    elif kind is str and step.codes is not None:
-        if not any(value in codes for codes in step.codes.values()):
-            issues.append(_wrong_code(f"{path}.{key}", value))
+    elif kind is str and not _is_listed(value, step.codes):
+        issues.append(_wrong_code(f"{path}.{key}", value))
+
+
+def _is_listed(code: str, codes: Mapping[str, frozenset[str]] | None) -> bool:
+    return codes is None or any(code in members for members in codes.values())
 
 
 def _coded(value: dict[str, Any], step: _Step, path: str, issues: list[Issue]) -> None:

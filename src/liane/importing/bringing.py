@@ -29,6 +29,12 @@ CHUNK_BYTES = 1024 * 1024
 _NO_MAPPING = b""
 _MAPPED: frozenset[Kind] = frozenset({"csv", "pdf", "picture"})
 
+_EXPECTED = frozenset(
+    {".hl7", ".er7", ".json", ".ndjson", ".jsonl", ".gz", ".xml", ".ccda", ".dcm", ".pdf", ".csv"}
+    | {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
+)
+"""Endings that promise a form we read: such a file that is not what it says is refused."""
+
 
 async def import_paths(
     services: Services,
@@ -73,6 +79,10 @@ class _Reader:
             report.add(name, _unreadable(problem))
             return
         kind = kind_of(path.name, head)
+        if kind == "unknown" and path.suffix.lower() not in _EXPECTED:
+            report.files += 1
+            report.unrecognised.append(name)
+            return
         mapping = self._house.mapping.digest if kind in _MAPPED else _NO_MAPPING
         if await self._known(digest, mapping, report):
             return

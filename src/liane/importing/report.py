@@ -45,6 +45,8 @@ class Report:
     skipped: int = 0
     """Things that were in the record already."""
     refused: list[Refusal] = field(default_factory=list)
+    unrecognised: list[str] = field(default_factory=list)
+    """Files of a form that is not read here (notes, programs ...)."""
 
     def add(self, name: str, tally: Tally) -> None:
         """Count one file in."""
@@ -67,4 +69,6 @@ class Report:
             lines.append(f"  {refusal.file}{place} : {refusal.reason}")
         if len(self.refused) > LIMIT_REASONS_SHOWN:
             lines.append(f"  … et {len(self.refused) - LIMIT_REASONS_SHOWN} autres.")
+        lines.append(f"Fichiers non reconnus, laissés de côté : {len(self.unrecognised)}")
+        lines += [f"  {name}" for name in self.unrecognised[:LIMIT_REASONS_SHOWN]]
         return "\n".join(lines)
