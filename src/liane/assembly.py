@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -19,7 +20,7 @@ import uvloop
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from liane.access import sealing
+from liane.access import sealing, upkeep
 from liane.access.sessions import Limits, Sessions
 from liane.access.tokens import Tokens
 from liane.base.errors import Unavailable
@@ -31,7 +32,7 @@ from liane.gateways.fhir import fhir_router
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
 from liane.identity import application as identity_application
-from liane.identity.commands import WEB_CLIENT_ID, web_client_secret
+from liane.identity.commands import WEB_CLIENT_ID, clear_expired, web_client_secret
 from liane.installation import Dsns, data_home, database_running, identity_settings
 from liane.projections import PROJECTIONS
 from liane.rooms.imaging import pages as imaging_pages
@@ -129,6 +130,12 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> Lites
     async def seal() -> None:
         await sealing.run(services.database, services.home, stop)
 
+    async def tidy() -> None:
+        identity = identity_settings(settings, dsns)
+        await upkeep.run(
+            services.database, services.sessions, partial(clear_expired, identity)
+        )
+
     return create_app(
         services,
         ROUTES,
@@ -137,7 +144,7 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> Lites
             dicomweb_router(services),
             *_own_doors(settings, dsns, services),
         ],
-        tasks=[sequence, seal],
+        tasks=[sequence, seal, tidy],
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from liane.access import staff, writes
+from liane.access import staff, upkeep, writes
 from liane.access.actor import SYSTEM
 from liane.access.sessions import Limits, Sessions, csrf_matches
 from liane.base.clock import FrozenClock, SystemClock
@@ -108,3 +109,19 @@ async def test_old_sessions_are_forgotten(database: Database, clock: FrozenClock
     async with database.transaction() as tx:
         await sessions.forget_old(tx)
         assert await tx.fetchval("select count(*) from access.session") == 0
+
+
+async def test_upkeep_goes_on_after_a_failure(database: Database) -> None:
+    calls = []
+
+    def clear() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ConnectionError
+
+    running = asyncio.create_task(
+        upkeep.run(database, Sessions(database), clear, every_seconds=0.01)
+    )
+    while len(calls) < 3:
+        await asyncio.sleep(0.01)
+    running.cancel()
