@@ -36,6 +36,8 @@ SETTINGS: dict[str, str] = {
     "shared_buffers": "'256MB'",
     "max_wal_size": "'2GB'",
     "checkpoint_timeout": "'5min'",
+    # A first import fills empty tables: plans made without statistics must not live long.
+    "autovacuum_naptime": "'5s'",
     "random_page_cost": "1.1",
     "jit": "off",
     "wal_compression": "pglz",

@@ -106,7 +106,7 @@ with past as (
       body = u.body, keys = u.keys::bigint[]
   from unnest($3::text::bigint[], $6::int[], $7::text[], $8::timestamptz[], $28::text[],
               $9::text[]) as u(rid, version, patient, at, body, keys)
-  where r.rid = u.rid
+  where r.rid = u.rid and r.rid = any($3::text::bigint[])
 ), unkeyed as (
   delete from record.ix x using unnest($34::text::bigint[], $35::text::bigint[], $36::text::bigint[]) as u(h, s, rid)
   where x.h = u.h and x.s = u.s and x.rid = u.rid

@@ -34,9 +34,11 @@ create table record.resource (
   keys bigint[] not null,
   unique (tenant, type, id)
 );
-create index resource_patient on record.resource (tenant, patient, type, at desc, rid)
+create index resource_patient on record.resource (tenant, patient, type, at desc)
   where patient is not null;
-create index resource_updated on record.resource (tenant, type, updated, rid);
+-- The type stands last and rid nowhere: on a table that is being filled, without statistics yet,
+-- the planner must have no reason to take these instead of the keys that lead to one row.
+create index resource_updated on record.resource (tenant, updated, type);
 alter table record.resource alter column body set storage main;
 
 -- Versions that are no longer current. A deletion is a version with an empty body.
@@ -51,7 +53,7 @@ create table record.history (
   body text not null,
   primary key (tenant, type, id, version)
 );
-create index history_updated on record.history (tenant, type, updated);
+create index history_updated on record.history (tenant, updated, type);
 create index history_patient on record.history (tenant, patient, updated) where patient is not null;
 
 alter table record.resource enable row level security;

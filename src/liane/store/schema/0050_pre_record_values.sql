@@ -24,7 +24,7 @@ create table record.value (
   updated    timestamptz not null,
   primary key (tenant, resource, part)
 );
-create index value_patient on record.value (tenant, patient, kind, at desc);
+create index value_patient on record.value (tenant, patient, kind, code, at desc);
 comment on table record.value is 'One row per value of an Observation, what charts and tables read';
 
 alter table record.value enable row level security;

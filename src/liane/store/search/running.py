@@ -160,9 +160,10 @@ async def _leader(tx: Tx, query: Query, conditions: list[Condition]) -> Conditio
     if any(one.patients is not None or one.ids is not None for one in conditions):
         return None
     leading = [one for one in conditions if one.way is not None]
-    if not leading:
-        return all_of(tx.tenant, query.type) if query.sort.column == "at" else None
-    if len(leading) == 1:
+    if not leading and query.sort.column == "id":
+        return None
+    leading = leading or [all_of(tx.tenant, query.type)]
+    if len(leading) == 1 and query.sort.column != "updated":
         return leading[0]
     arguments = Arguments()
     probes = ", ".join(
@@ -172,6 +173,8 @@ async def _leader(tx: Tx, query: Query, conditions: list[Condition]) -> Conditio
     )
     (counts,) = await arguments.fetch(tx, f"select {probes}")
     fewest = min(range(len(leading)), key=lambda n: counts[n])
+    if query.sort.column == "updated" and counts[fewest] >= PROBE_LIMIT:
+        return None  # so many that walking along the order finds a page sooner
     return leading[fewest]
 
 
