@@ -24,9 +24,8 @@ async def choose_ward(context: Context) -> Response[Any]:
     """The board of the reader's first unit, or the list of the units when there are several."""
     units = await units_of(context.tx, context.actor)
     own = [u for u in units if any(u.id in role.units for role in context.actor.roles)]
-    first = own or units
-    if len(first) == 1 or (own and "all" not in context.query):
-        return context.redirect(f"/units/{first[0].id}")
+    if context.query.get("all") != "1" and (own or len(units) == 1):
+        return context.redirect(f"/units/{(own or units)[0].id}")
     return context.render("patients/units.html", units=units)
 
 

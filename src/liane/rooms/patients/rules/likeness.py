@@ -30,10 +30,11 @@ def likeness(a: str, b: str) -> float:
 def look_alike(a: Traits, b: Traits) -> bool:
     """Whether a tired person could take one for the other on the same ward."""
     family = max((likeness(x, y) for x in _families(a) for y in _families(b)), default=0.0)
-    if family == 1.0 and (_initials(a) & _initials(b) or a.birth_date == b.birth_date != ""):
-        return True
+    if family < 0.6:
+        return False
     given = max((likeness(x, y) for x in _givens(a) for y in _givens(b)), default=0.0)
-    return family >= 0.6 and given >= 0.6
+    same_day = family == 1.0 and a.birth_date == b.birth_date != ""
+    return given >= 0.6 or same_day or bool(_initials(a) & _initials(b))
 
 
 def duplicate_score(a: Traits, b: Traits) -> float:
