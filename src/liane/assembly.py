@@ -17,8 +17,7 @@ from pathlib import Path
 
 import uvicorn
 import uvloop
-from litestar import Litestar
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from liane.access import sealing, upkeep
 from liane.access.sessions import Limits, Sessions
@@ -120,7 +119,7 @@ async def services_open(settings: Settings, dsns: Dsns) -> AsyncIterator[Service
         await services.database.close()
 
 
-def web_application(settings: Settings, dsns: Dsns, services: Services) -> Litestar:
+def web_application(settings: Settings, dsns: Dsns, services: Services) -> ASGIApp:
     """The web server's application."""
     stop = asyncio.Event()
 

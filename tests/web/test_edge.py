@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
-
 from tests.journeys.hospital import NURSE, OTHER_NURSE, Hospital, build
 from tests.running import Installation
 
@@ -43,7 +43,7 @@ def signed_in(hospital: Hospital, login: str) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def nurse(hospital: Hospital) -> Iterator[httpx.Client]:
-    with signed_in(hospital, NURSE) as client:
+    with closing(signed_in(hospital, NURSE)) as client:
         yield client
 
 
@@ -56,7 +56,7 @@ def test_a_nurse_opens_the_chart_of_a_patient_of_her_unit(
 
 
 def test_a_nurse_of_another_unit_is_refused_and_learns_nothing(hospital: Hospital) -> None:
-    with signed_in(hospital, OTHER_NURSE) as stranger:
+    with closing(signed_in(hospital, OTHER_NURSE)) as stranger:
         refused = stranger.get(f"/patients/{hospital.jeanne}")
         unknown = stranger.get("/patients/nobody-of-that-name")
     assert refused.status_code == unknown.status_code == 403
@@ -77,7 +77,7 @@ def test_each_read_of_a_chart_is_in_the_journal_before_the_answer(
 
 
 def test_a_refusal_is_in_the_journal_too(hospital: Hospital) -> None:
-    with signed_in(hospital, OTHER_NURSE) as stranger:
+    with closing(signed_in(hospital, OTHER_NURSE)) as stranger:
         stranger.get(f"/patients/{hospital.hugo}")
     query = f"select count(*) from journal.entry where patient = '{hospital.hugo}' and outcome = 'refused'"
     assert int(hospital.installation.command("psql", "--", "-At", "-c", query)) >= 1

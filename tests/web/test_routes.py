@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from tests.running import Installation
 
 from liane.access.permissions import Permission
 from liane.assembly import ROUTES
 from liane.ui.routing import Route
-from tests.running import Installation
 
 ALL = [route for room in ROUTES for route in room.items]
 

@@ -111,7 +111,7 @@ class Context:
         """An HTML page or part from a template; `context`, `t` and `actor` are known there."""
         assert self.services.templates is not None
         html = self.services.templates.render(template, context=self, t=self.t, **values)
-        return Response(html.encode(), status_code=status, media_type="text/html; charset=utf-8")
+        return Response(html.encode(), status_code=status, media_type="text/html")
 
     def json(self, body: bytes) -> Response[bytes]:
         """An answer of ready-made JSON bytes."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request, Response
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from liane.ui.routing import Routes
 from liane.ui.services import Services
@@ -30,7 +30,7 @@ def create_app(
     *,
     doors: Sequence[ControllerRouterHandler] = (),
     tasks: Sequence[Task] = (),
-) -> Litestar:
+) -> ASGIApp:
     """The web application: pages of the rooms, doors for programs, live socket, static files.
 
     `doors` are ready-made handlers (FHIR, DICOMweb, sign-in, identity, health); `tasks` run for as
@@ -52,7 +52,7 @@ def create_app(
     def failed(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         return failures.answer(services, request, error)
 
-    return Litestar(
+    application = Litestar(
         route_handlers=[
             *page_handlers(services, rooms),
             *preference_handlers(),
@@ -60,10 +60,11 @@ def create_app(
             static_router(),
             *doors,
         ],
-        middleware=[SecurityHeaders],
         exception_handlers={Exception: failed},
         lifespan=[beside],
         openapi_config=None,
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
+    # Outside of everything, so that an unknown address carries the headers too.
+    return SecurityHeaders(application)

@@ -106,6 +106,6 @@ def answer(
     return Response(
         html.encode(),
         status_code=error.http_status,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers=headers,
     )
