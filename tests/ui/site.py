@@ -85,7 +85,9 @@ async def site(
         await sequencer.run(database.dsn, stop)
 
     app = create_app(services, [record_pages.routes, styleguide.routes, *rooms], tasks=[sequence])
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio"
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:

@@ -25,9 +25,21 @@ async def settled(page: Any) -> None:
 
 def urgent(now: datetime, value: str = "6.7") -> list[dict[str, Any]]:
     potassium = builders.observation(
-        "urgent-k", "dubreuil", "2823-3", "Kaliémie", value, "mmol/L", now, flag="HH", low="3.5", high="5.1"
+        "urgent-k",
+        "dubreuil",
+        "2823-3",
+        "Kaliémie",
+        value,
+        "mmol/L",
+        now,
+        flag="HH",
+        low="3.5",
+        high="5.1",
     )
-    return [potassium, builders.report("urgent", "dubreuil", "Ionogramme urgent", ["urgent-k"], now)]
+    return [
+        potassium,
+        builders.report("urgent", "dubreuil", "Ionogramme urgent", ["urgent-k"], now),
+    ]
 
 
 async def test_a_new_result_appears_by_itself(browser: Any, story: Site) -> None:
@@ -46,7 +58,9 @@ async def test_a_new_result_appears_by_itself(browser: Any, story: Site) -> None
     assert page.faults == []
 
 
-async def test_nothing_is_missed_across_a_cut_and_the_page_says_it_is_cut(browser: Any, story: Site) -> None:
+async def test_nothing_is_missed_across_a_cut_and_the_page_says_it_is_cut(
+    browser: Any, story: Site
+) -> None:
     page = await open_page(browser, story, CHART)
     await settled(page)
     await page.context.set_offline(True)
@@ -57,7 +71,9 @@ async def test_nothing_is_missed_across_a_cut_and_the_page_says_it_is_cut(browse
     await story.write(urgent(datetime.now(UTC)))
     await page.context.set_offline(False)
     await page.evaluate("window.dispatchEvent(new Event('online'))")
-    await page.wait_for_selector("#arrived li:first-child :text('Ionogramme urgent')", timeout=15000)
+    await page.wait_for_selector(
+        "#arrived li:first-child :text('Ionogramme urgent')", timeout=15000
+    )
     assert await page.is_hidden("#offline-banner")
     assert await page.locator("#arrived li :text('Ionogramme urgent')").count() == 1
 
@@ -95,7 +111,15 @@ async def test_the_ins_is_hidden_until_asked_for(browser: Any, story: Site) -> N
 async def test_without_script_the_chart_is_whole(browser: Any, story: Site) -> None:
     page = await open_page(browser, story, CHART, script=False)
     words = await page.inner_text("main")
-    for expected in ("DUBREUIL", "amoxicilline", "CRP", "184", "Ceftriaxone", "TDM abdomino-pelvien", "UHCD"):
+    for expected in (
+        "DUBREUIL",
+        "amoxicilline",
+        "CRP",
+        "184",
+        "Ceftriaxone",
+        "TDM abdomino-pelvien",
+        "UHCD",
+    ):
         assert expected in words, expected
 
 

@@ -126,9 +126,9 @@ def _ipp(patient: Resource) -> Iterator[str]:
     for identifier in patient.get("identifier", ()):
         codings = identifier.get("type", {}).get("coding", ())
         ours = str(identifier.get("system", "")).startswith(IPP_PREFIX)
-        if ours or any(coding.get("code") == "PI" for coding in codings):
-            if identifier.get("use") != "old" and identifier.get("value"):
-                yield str(identifier["value"])
+        named = ours or any(coding.get("code") == "PI" for coding in codings)
+        if named and identifier.get("use") != "old" and identifier.get("value"):
+            yield str(identifier["value"])
 
 
 def _date(text: str) -> date | None:

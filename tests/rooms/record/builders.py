@@ -13,10 +13,10 @@ LAB = "laboratory"
 VITALS = "vital-signs"
 
 
-def patient(id: str = "dubreuil", **changes: Any) -> Resource:
+def patient(name: str = "dubreuil", **changes: Any) -> Resource:
     return {
         "resourceType": "Patient",
-        "id": id,
+        "id": name,
         "extension": [
             {"url": "https://liane.example/fhir/identity-status", "valueCode": "qualifiee"}
         ],
@@ -43,7 +43,7 @@ def patient(id: str = "dubreuil", **changes: Any) -> Resource:
 
 
 def observation(
-    id: str,
+    name: str,
     who: str,
     code: str,
     label: str,
@@ -60,7 +60,7 @@ def observation(
 ) -> Resource:
     resource: Resource = {
         "resourceType": "Observation",
-        "id": id,
+        "id": name,
         "status": status,
         "category": [{"coding": [{"code": category}]}],
         "code": {"coding": [{"system": LOINC, "code": code}], "text": label},
@@ -82,11 +82,13 @@ def observation(
     return resource
 
 
-def sign(id: str, who: str, code: str, value: str, unit: str, at: datetime, **more: Any) -> Resource:
-    return observation(id, who, code, code, value, unit, at, category=VITALS, **more)
+def sign(
+    name: str, who: str, code: str, value: str, unit: str, at: datetime, **more: Any
+) -> Resource:
+    return observation(name, who, code, code, value, unit, at, category=VITALS, **more)
 
 
-def pressure(id: str, who: str, high: str, low: str, at: datetime) -> Resource:
+def pressure(name: str, who: str, high: str, low: str, at: datetime) -> Resource:
     def part(code: str, value: str) -> Resource:
         return {
             "code": {"coding": [{"system": LOINC, "code": code}]},
@@ -95,7 +97,7 @@ def pressure(id: str, who: str, high: str, low: str, at: datetime) -> Resource:
 
     return {
         "resourceType": "Observation",
-        "id": id,
+        "id": name,
         "status": "final",
         "category": [{"coding": [{"code": VITALS}]}],
         "code": {"coding": [{"system": LOINC, "code": "85354-9"}]},
@@ -105,10 +107,10 @@ def pressure(id: str, who: str, high: str, low: str, at: datetime) -> Resource:
     }
 
 
-def consciousness(id: str, who: str, letter: str, at: datetime) -> Resource:
+def consciousness(name: str, who: str, letter: str, at: datetime) -> Resource:
     return {
         "resourceType": "Observation",
-        "id": id,
+        "id": name,
         "status": "final",
         "category": [{"coding": [{"code": VITALS}]}],
         "code": {"coding": [{"system": LOINC, "code": "67775-7"}]},
@@ -135,16 +137,16 @@ def _worse(hours: float) -> float:
     return 1 / (1 + math.exp(-(hours - 66) / 4))
 
 
-def _subject(kind: str, id: str, who: str, **more: Any) -> Resource:
-    return {"resourceType": kind, "id": id, "subject": {"reference": f"Patient/{who}"}, **more}
+def _subject(kind: str, name: str, who: str, **more: Any) -> Resource:
+    return {"resourceType": kind, "id": name, "subject": {"reference": f"Patient/{who}"}, **more}
 
 
 def stay(who: str, start: datetime) -> Resource:
-    def place(name: str, begins: float, ends: float | None) -> Resource:
+    def place(label: str, begins: float, ends: float | None) -> Resource:
         period = {"start": (start + timedelta(hours=begins)).isoformat()}
         if ends is not None:
             period["end"] = (start + timedelta(hours=ends)).isoformat()
-        return {"location": {"display": name}, "period": period}
+        return {"location": {"display": label}, "period": period}
 
     return _subject(
         "Encounter",
@@ -188,16 +190,27 @@ def laboratory(who: str, start: datetime) -> list[Resource]:
         observation(f"{who}-lact", who, "14118-4", "Lactate", "2.6", "mmol/L",
                     start + timedelta(hours=67), low="0.5", high="2.2", method="Gaz du sang")
     )  # fmt: skip
-    text = observation(f"{who}-hemoc", who, "600-7", "Hémocultures", "0", "", start + timedelta(hours=70), flag="AA")
+    text = observation(
+        f"{who}-hemoc",
+        who,
+        "600-7",
+        "Hémocultures",
+        "0",
+        "",
+        start + timedelta(hours=70),
+        flag="AA",
+    )
     del text["valueQuantity"]
     text["valueString"] = "Cocci à Gram négatif à l’examen direct"
     return [*found, text]
 
 
-def report(id: str, who: str, label: str, results: list[str], at: datetime, **more: Any) -> Resource:
+def report(
+    name: str, who: str, label: str, results: list[str], at: datetime, **more: Any
+) -> Resource:
     return _subject(
         "DiagnosticReport",
-        id,
+        name,
         who,
         status="final",
         category=[{"coding": [{"code": "LAB"}]}],
@@ -205,7 +218,7 @@ def report(id: str, who: str, label: str, results: list[str], at: datetime, **mo
         effectiveDateTime=at.isoformat(),
         issued=at.isoformat(),
         performer=[{"display": "Laboratoire CHU"}],
-        result=[{"reference": f"Observation/{name}"} for name in results],
+        result=[{"reference": f"Observation/{one}"} for one in results],
         **more,
     )
 
@@ -227,7 +240,9 @@ def story(now: datetime, who: str = "dubreuil") -> list[Resource]:
             t=f"{37.1 + 1.0 * math.exp(-h / 9) + 1.9 * up:.1f}", spo2=f"{97 - 3 * up:.0f}", fr=f"{16 + 8 * up:.0f}",
             o2="2" if h > 65 else "0",
         )  # fmt: skip
-    found.append(sign(f"{who}-fc-device", who, "8867-4", "112", "/min", at(71.97), status="preliminary"))
+    found.append(
+        sign(f"{who}-fc-device", who, "8867-4", "112", "/min", at(71.97), status="preliminary")
+    )
     found.append(sign(f"{who}-weight", who, "29463-7", "61", "kg", at(48)))
     labs = laboratory(who, start)
     found += labs
@@ -241,7 +256,13 @@ def story(now: datetime, who: str = "dubreuil") -> list[Resource]:
     ]
     found += treatments(who, at)
     found += letters(who, at)
-    for n, (h, label, kind, count) in enumerate(((2, "Thorax de face", "CR", 2), (30, "Écho rénale", "US", 24), (71, "TDM abdomino-pelvien", "CT", 412))):
+    for n, (h, label, kind, count) in enumerate(
+        (
+            (2, "Thorax de face", "CR", 2),
+            (30, "Écho rénale", "US", 24),
+            (71, "TDM abdomino-pelvien", "CT", 412),
+        )
+    ):
         found.append(_subject("ImagingStudy", f"{who}-study{n}", who, status="available", started=at(h).isoformat(),
                               description=label, modality=[{"code": kind}], numberOfInstances=count,
                               numberOfSeries=1, series=[{"uid": f"1.2.3.{n}", "modality": {"code": kind}}]))  # fmt: skip
@@ -249,15 +270,17 @@ def story(now: datetime, who: str = "dubreuil") -> list[Resource]:
 
 
 def allergies(who: str) -> list[Resource]:
-    def one(id: str, substance: str, reaction: str, severity: str, year: str, status: str) -> Resource:
+    def one(
+        name: str, substance: str, reaction: str, severity: str, year: str, status: str
+    ) -> Resource:
         return {
             "resourceType": "AllergyIntolerance",
-            "id": id,
+            "id": name,
             "patient": {"reference": f"Patient/{who}"},
             "clinicalStatus": {"coding": [{"code": "active"}]},
             "verificationStatus": {"coding": [{"code": status}]},
             "criticality": "high" if severity == "severe" else "low",
-            "code": {"coding": [{"system": "urn:x", "code": id}], "text": substance},
+            "code": {"coding": [{"system": "urn:x", "code": name}], "text": substance},
             "onsetDateTime": year,
             "reaction": [{"manifestation": [{"text": reaction}], "severity": severity}],
         }
@@ -269,11 +292,13 @@ def allergies(who: str) -> list[Resource]:
 
 
 def treatments(who: str, at: Any) -> list[Resource]:
-    def one(id: str, drug: str, dose: str, begins: float, ends: float | None, status: str = "active") -> Resource:
+    def one(
+        name: str, drug: str, dose: str, begins: float, ends: float | None, status: str = "active"
+    ) -> Resource:
         bounds = {"start": at(begins).isoformat()}
         if ends is not None:
             bounds["end"] = at(ends).isoformat()
-        return _subject("MedicationRequest", f"{who}-{id}", who, status=status, intent="order",
+        return _subject("MedicationRequest", f"{who}-{name}", who, status=status, intent="order",
                         medicationCodeableConcept={"text": drug}, authoredOn=at(begins).isoformat(),
                         dosageInstruction=[{"text": dose, "timing": {"repeat": {"boundsPeriod": bounds}}}])  # fmt: skip
 

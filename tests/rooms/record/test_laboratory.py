@@ -25,8 +25,26 @@ def rows(*observations: dict) -> list[dict]:
     found = []
     for resource in observations:
         for value in values_of(resource, AT):
-            names = ("at", "system", "code", "label", "unit", "method", "shown", "number", "comparator", "flag", "low", "high", "range", "status")
-            found.append({name: getattr(value, name) for name in names} | {"resource": resource["id"], "former": ""})
+            names = (
+                "at",
+                "system",
+                "code",
+                "label",
+                "unit",
+                "method",
+                "shown",
+                "number",
+                "comparator",
+                "flag",
+                "low",
+                "high",
+                "range",
+                "status",
+            )
+            found.append(
+                {name: getattr(value, name) for name in names}
+                | {"resource": resource["id"], "former": ""}
+            )
     return found
 
 
@@ -35,7 +53,11 @@ def results(*observations: dict) -> list[laboratory.Result]:
 
 
 def test_digits_unit_flag_and_range_are_the_senders() -> None:
-    [one] = results(builders.observation("a", "p", "2823-3", "K", "4.0", "mmol/L", AT, flag="H", low="3.5", high="5.10"))
+    [one] = results(
+        builders.observation(
+            "a", "p", "2823-3", "K", "4.0", "mmol/L", AT, flag="H", low="3.5", high="5.10"
+        )
+    )
     assert (one.shown.text, one.shown.unit, one.shown.flag) == ("4.0", "mmol/L", "H")
     assert number_text(one.shown.text, FR) == "4,0"
     assert range_text(one.shown, FR) == "3,5–5,10"
@@ -58,8 +80,19 @@ def test_a_change_of_unit_or_method_breaks_the_line_and_is_said() -> None:
     series = series_of(
         results(
             builders.observation("a", "p", "14682-9", "Créat", "10.0", "mg/L", AT),
-            builders.observation("b", "p", "14682-9", "Créat", "84", "µmol/L", AT + timedelta(hours=5)),
-            builders.observation("c", "p", "14682-9", "Créat", "85", "µmol/L", AT + timedelta(hours=9), method="Enzymatique"),
+            builders.observation(
+                "b", "p", "14682-9", "Créat", "84", "µmol/L", AT + timedelta(hours=5)
+            ),
+            builders.observation(
+                "c",
+                "p",
+                "14682-9",
+                "Créat",
+                "85",
+                "µmol/L",
+                AT + timedelta(hours=9),
+                method="Enzymatique",
+            ),
         )
     )
     assert len(series) == 3
@@ -83,7 +116,13 @@ def test_the_cumulative_table_puts_the_newest_sample_first() -> None:
 
 def test_pinned_follows_the_reader_then_the_telling_analyses() -> None:
     series = series_of(results(*builders.laboratory("p", AT)))
-    assert [one.code for one in pinned(series)] == ["1988-5", "14682-9", "14682-9", "718-7", "2823-3"]
+    assert [one.code for one in pinned(series)] == [
+        "1988-5",
+        "14682-9",
+        "14682-9",
+        "718-7",
+        "2823-3",
+    ]
     assert [one.code for one in pinned(series, ["777-3"])] == ["777-3"]
     assert pinned(series, ["no-such"]) == pinned(series)
 
@@ -92,7 +131,17 @@ def test_a_withdrawn_result_is_never_abnormal_and_never_in_the_trend() -> None:
     series = series_of(
         results(
             builders.observation("a", "p", "1988-5", "CRP", "4", "mg/L", AT),
-            builders.observation("b", "p", "1988-5", "CRP", "400", "mg/L", AT + timedelta(hours=1), flag="HH", status="entered-in-error"),
+            builders.observation(
+                "b",
+                "p",
+                "1988-5",
+                "CRP",
+                "400",
+                "mg/L",
+                AT + timedelta(hours=1),
+                flag="HH",
+                status="entered-in-error",
+            ),
         )
     )
     assert series[0].results[1].shown.severity == ""
@@ -107,8 +156,12 @@ def test_outside_the_range_without_a_flag_is_marked_as_computed() -> None:
 
 
 def test_a_blood_pressure_states_two_values_and_a_device_value_does_not_count() -> None:
-    a_round = builders.a_round("p", "r", AT, fc="72", pas="120", pad="70", t="37.0", spo2="97", fr="16")
-    device = builders.sign("d", "p", "8867-4", "190", "/min", AT + timedelta(minutes=2), status="preliminary")
+    a_round = builders.a_round(
+        "p", "r", AT, fc="72", pas="120", pad="70", t="37.0", spo2="97", fr="16"
+    )
+    device = builders.sign(
+        "d", "p", "8867-4", "190", "/min", AT + timedelta(minutes=2), status="preliminary"
+    )
     signs = [s for row in rows(*a_round, device) if (s := sign_of(row))]
     assert {s.name for s in signs} >= {"systolic", "diastolic"}
     [one] = rounds_of(signs)
@@ -118,7 +171,9 @@ def test_a_blood_pressure_states_two_values_and_a_device_value_does_not_count() 
 
 
 def test_what_was_charted_too_long_ago_is_missing_not_assumed() -> None:
-    first = builders.a_round("p", "r", AT, fc="72", pas="120", pad="70", t="37.0", spo2="97", fr="16")
+    first = builders.a_round(
+        "p", "r", AT, fc="72", pas="120", pad="70", t="37.0", spo2="97", fr="16"
+    )
     later = builders.sign("x", "p", "8867-4", "80", "/min", AT + timedelta(hours=3))
     rounds = rounds_of([s for row in rows(*first, later) if (s := sign_of(row))])
     assert rounds[1].news is not None

@@ -102,9 +102,7 @@ async def test_four_states_of_allergies(database: Database) -> None:
         "patient": {"reference": "Patient/dubreuil"},
         "clinicalStatus": {"coding": [{"code": "active"}]},
         "code": {
-            "coding": [
-                {"system": "https://liane.example/fhir/allergy", "code": "no-known-allergy"}
-            ]
+            "coding": [{"system": "https://liane.example/fhir/allergy", "code": "no-known-allergy"}]
         },
     }
 

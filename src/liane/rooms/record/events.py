@@ -109,9 +109,10 @@ def _venue_title(encounter: Resource, names: Names) -> str:
 def treatment(request: Resource, names: Names) -> Stretch | None:
     """One prescription or reported treatment, with its name, dose, route and rhythm."""
     status = str(request.get("status", ""))
-    if status in GONE or request.get("intent") in ("proposal",):
+    if status in GONE or request.get("intent") == "proposal":
         return None
-    dosage: Resource = next(iter(request.get("dosageInstruction") or request.get("dosage") or ()), {})
+    dosages = request.get("dosageInstruction") or request.get("dosage") or ()
+    dosage: Resource = next(iter(dosages), {})
     bounds = dosage.get("timing", {}).get("repeat", {}).get("boundsPeriod", {})
     validity = request.get("dispenseRequest", {}).get("validityPeriod", {})
     period = request.get("effectivePeriod", {})

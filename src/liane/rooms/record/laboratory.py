@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from liane.ui.values import Shown
@@ -160,8 +161,8 @@ class Break:
         return self.before[2] != self.after[2]
 
 
-def result_of(row: Mapping[str, Any]) -> Result:
-    """A row of `record.value` as a result."""
+def result_of(row: Mapping[str, Any], severity_hint: str = "", way_hint: str = "") -> Result:
+    """A row of `record.value` as a result; the hints speak for values that came without a flag."""
     shown = Shown(
         text=row["shown"],
         unit=row["unit"],
@@ -174,6 +175,8 @@ def result_of(row: Mapping[str, Any]) -> Result:
         former=row["former"],
         comparator=row["comparator"],
         number=row["number"],
+        severity_hint=severity_hint,
+        way_hint=way_hint,
     )
     key = (row["system"], row["code"], row["unit"], row["method"])
     return Result(key, row["label"], row["resource"], shown)
@@ -197,29 +200,36 @@ def breaks_of(series: Sequence[Series]) -> list[Break]:
     found = []
     for (_, code), results in by_code.items():
         ordered = sorted(results, key=lambda r: r.at)
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             if before.key != after.key and after.at - before.at >= SAME_SAMPLE:
                 found.append(Break(code, after.at, before.key, after.key))
     return found
 
 
-def pinned(series: Sequence[Series], chosen: Sequence[str] = ()) -> list[Series]:
-    """The analyses drawn on the axis: those this reader pinned, else the most telling ones."""
-    numeric = [one for one in series if any(r.shown.number is not None for r in one.results)]
-    if chosen:
-        picked = [one for code in chosen for one in numeric if one.code == code]
-        if picked:
-            return picked
+def pinned_codes(counts: Mapping[str, int], chosen: Sequence[str] = ()) -> list[str]:
+    """The analyses drawn on the axis: those this reader pinned, else the most telling ones.
+
+    `counts` says how many numeric results there are of each analysis.
+    """
+    picked = [code for code in dict.fromkeys(chosen) if code in counts]
+    if picked:
+        return picked
     codes: list[str] = []
-    present = {one.code for one in numeric}
     for alternatives in PINNED_FIRST:
-        codes.extend(code for code in alternatives if code in present)
+        codes.extend(code for code in alternatives if code in counts)
         if len(codes) >= PINNED_COUNT:
             break
-    if not codes:
-        most = sorted(numeric, key=lambda one: -len(one.results))
-        codes = [one.code for one in most[:PINNED_COUNT]]
-    return [one for code in dict.fromkeys(codes) for one in numeric if one.code == code]
+    return codes or sorted(counts, key=lambda code: -counts[code])[:PINNED_COUNT]
+
+
+def pinned(series: Sequence[Series], chosen: Sequence[str] = ()) -> list[Series]:
+    """Those of `series` that are drawn on the axis, in their order there."""
+    numeric = [one for one in series if any(r.shown.number is not None for r in one.results)]
+    counts: dict[str, int] = {}
+    for one in numeric:
+        counts[one.code] = counts.get(one.code, 0) + len(one.results)
+    codes = pinned_codes(counts, chosen)
+    return [one for code in codes for one in numeric if one.code == code]
 
 
 @dataclass(frozen=True, slots=True)

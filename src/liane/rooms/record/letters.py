@@ -115,4 +115,4 @@ def snippet(text: str, query: str) -> list[tuple[str, bool]]:
 
 def newest_first(letters: Sequence[Letter]) -> list[Letter]:
     """By date, undated last."""
-    return sorted(letters, key=lambda l: l.at.timestamp() if l.at else 0.0, reverse=True)
+    return sorted(letters, key=lambda one: one.at.timestamp() if one.at else 0.0, reverse=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Literal
 
 Band = Literal["unknown", "none", "low", "low_medium", "medium", "high"]
@@ -77,9 +78,22 @@ class News:
         return not self.missing
 
 
-def _points(value: Decimal | None, steps: _Steps, step: Decimal) -> int | None:
-    if value is None:
-        return None
+_TABLE: Mapping[str, tuple[_Steps, Decimal]] = {
+    "respiration": (_RESPIRATION, _WHOLE),
+    "saturation": (_SATURATION_1, _WHOLE),
+    "saturation 2 on air": (_SATURATION_2_AIR, _WHOLE),
+    "saturation 2 on oxygen": (_SATURATION_2_OXYGEN, _WHOLE),
+    "systolic": (_SYSTOLIC, _WHOLE),
+    "pulse": (_PULSE, _WHOLE),
+    "temperature": (_TEMPERATURE, _TENTH),
+}
+MEASURED = frozenset(name for name in _TABLE if " " not in name)
+
+
+@lru_cache(maxsize=8192)
+def points_of(row: str, value: Decimal) -> int:
+    """The points of one measured value on one row of the table (scale 1 for `saturation`)."""
+    steps, step = _TABLE[row]
     rounded = value.quantize(step, rounding=ROUND_HALF_UP)
     for highest, points in steps:
         if highest is None or rounded <= Decimal(highest):
@@ -87,25 +101,29 @@ def _points(value: Decimal | None, steps: _Steps, step: Decimal) -> int | None:
     raise AssertionError("the last step has no upper limit")
 
 
+def _points(row: str, value: Decimal | None) -> int | None:
+    return None if value is None else points_of(row, value)
+
+
 def _saturation(signs: Signs, scale: Scale) -> int | None:
     if scale == 1:
-        return _points(signs.saturation, _SATURATION_1, _WHOLE)
+        return _points("saturation", signs.saturation)
     if signs.saturation is not None and signs.oxygen is None and signs.saturation > 92:
         return None  # above 92 the second scale cannot be read without knowing air or oxygen
-    steps = _SATURATION_2_OXYGEN if signs.oxygen else _SATURATION_2_AIR
-    return _points(signs.saturation, steps, _WHOLE)
+    air = "oxygen" if signs.oxygen else "air"
+    return _points(f"saturation 2 on {air}", signs.saturation)
 
 
 def score(signs: Signs, scale: Scale = 1) -> News:
     """The score of these signs; see the module for the source and the rounding."""
     given: dict[str, int | None] = {
-        "respiration": _points(signs.respiration, _RESPIRATION, _WHOLE),
+        "respiration": _points("respiration", signs.respiration),
         "saturation": _saturation(signs, scale),
         "oxygen": None if signs.oxygen is None else 2 * signs.oxygen,
-        "systolic": _points(signs.systolic, _SYSTOLIC, _WHOLE),
-        "pulse": _points(signs.pulse, _PULSE, _WHOLE),
+        "systolic": _points("systolic", signs.systolic),
+        "pulse": _points("pulse", signs.pulse),
         "consciousness": _consciousness(signs.consciousness),
-        "temperature": _points(signs.temperature, _TEMPERATURE, _TENTH),
+        "temperature": _points("temperature", signs.temperature),
     }
     points = {name: value for name, value in given.items() if value is not None}
     missing = tuple(name for name in PARAMETERS if name not in points)

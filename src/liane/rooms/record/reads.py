@@ -12,7 +12,7 @@ import orjson
 from liane.base.errors import NotFound
 from liane.rooms.record import events, head, timeline, vitals
 from liane.rooms.record.head import Head
-from liane.rooms.record.laboratory import Result, Series, result_of, series_of
+from liane.rooms.record.laboratory import Result, Series, pinned_codes, result_of, series_of
 from liane.rooms.record.vitals import CODES, Sign, rounds_of, sign_of
 from liane.store import Tx
 from liane.store.sql import queries
@@ -24,6 +24,7 @@ Resource = dict[str, Any]
 
 MOST_VALUES = 20_000
 MOST_OF_A_TYPE = 300
+LAST_SHOWN = 8
 TREATMENTS = ("MedicationRequest", "MedicationStatement")
 AXIS_TYPES = ("Encounter", "ImagingStudy", *TREATMENTS, *events.CARE_TYPES)
 HEAD_TYPES = ("Patient", "AllergyIntolerance", "Flag", "Encounter")
@@ -67,7 +68,9 @@ async def signs_between(
     tx: Tx, patient: str, starts: datetime, ends: datetime
 ) -> tuple[list[Sign], bool]:
     """Vital signs in a stretch of time, oldest first; the flag says that older ones were left."""
-    rows = await tx.fetch(Q.values_between, tx.tenant, patient, "v", starts, ends, MOST_VALUES)
+    rows = await tx.fetch(
+        Q.values_between, tx.tenant, patient, "v", starts, ends, MOST_VALUES, list(CODES)
+    )
     signs = [sign for row in reversed(rows) if (sign := sign_of(row))]
     return signs, len(rows) == MOST_VALUES
 
@@ -76,7 +79,7 @@ async def results_between(
     tx: Tx, patient: str, starts: datetime, ends: datetime, kind: str = "l"
 ) -> list[Result]:
     """Laboratory results in a stretch of time, oldest first."""
-    rows = await tx.fetch(Q.values_between, tx.tenant, patient, kind, starts, ends, MOST_VALUES)
+    rows = await tx.fetch(Q.all_between, tx.tenant, patient, kind, starts, ends, MOST_VALUES)
     return [result_of(row) for row in reversed(rows)]
 
 
@@ -133,24 +136,25 @@ class Axis:
     care: list[events.Moment]
     signs: list[Sign]
     series: list[Series]
-    all_series: list[Series]
     partial: bool
 
 
-async def axis(tx: Tx, patient: str, window_name: str, pins: Sequence[str]) -> Axis:
-    """Read all lanes for one window."""
-    from liane.rooms.record.laboratory import pinned
+async def axis(
+    tx: Tx, patient: str, window_name: str, pins: Sequence[str], *, whole: bool = True
+) -> Axis:
+    """Read all lanes for one window.
 
+    With `whole` false only what the first view needs: the last day of signs, the last results.
+    """
     found = await resources_of(tx, patient, AXIS_TYPES)
     encounters = head.visible_encounters(found["Encounter"])
     drugs = [r for kind in TREATMENTS for r in found[kind]]
     names = await names_of(tx, [*encounters, *drugs])
     stays = [s for e in encounters for s in events.stays(e, names)]
-    first = await tx.fetchval(Q.first_event, tx.tenant, patient)
+    first = await tx.fetchval(Q.first_event, tx.tenant, patient) if window_name == "life" else None
     view = timeline.window(window_name, tx.now, stay_start(encounters, stays, tx.now), first)
-    signs, partial = await signs_between(tx, patient, view.starts, view.ends)
-    results = await results_between(tx, patient, _EARLIEST, view.ends)
-    everything = series_of(results)
+    signs_from = view.starts if whole else max(view.starts, tx.now - timedelta(hours=24))
+    signs, partial = await signs_between(tx, patient, signs_from, view.ends)
     return Axis(
         view=view,
         stays=stays,
@@ -158,13 +162,28 @@ async def axis(tx: Tx, patient: str, window_name: str, pins: Sequence[str]) -> A
         studies=[s for r in found["ImagingStudy"] if (s := events.study(r))],
         care=[c for kind in events.CARE_TYPES for r in found[kind] if (c := events.care(r))],
         signs=signs,
-        series=pinned(everything, pins),
-        all_series=everything,
+        series=await _pinned_series(tx, patient, view, pins, whole=whole),
         partial=partial,
     )
 
 
-_EARLIEST = datetime.fromisoformat("1880-01-01T00:00:00+00:00")
+async def _pinned_series(
+    tx: Tx, patient: str, view: timeline.Window, pins: Sequence[str], *, whole: bool
+) -> list[Series]:
+    """The pinned analyses: in the window with the last result before it, or only the latest."""
+    counts = await tx.fetch(Q.codes_known, tx.tenant, patient)
+    codes = pinned_codes({row["code"]: row["results"] for row in counts}, pins)
+    if not codes:
+        return []
+    if whole:
+        rows = await tx.fetch(
+            Q.values_between, tx.tenant, patient, "l", view.starts, view.ends, MOST_VALUES, codes
+        )
+        rows += await tx.fetch(Q.last_before, tx.tenant, patient, view.starts, codes)
+    else:
+        rows = await tx.fetch(Q.last_of_codes, tx.tenant, patient, codes, LAST_SHOWN)
+    series = series_of(result_of(row) for row in rows)
+    return [one for code in codes for one in series if one.code == code]
 
 
 def stay_start(

@@ -12,6 +12,7 @@ import orjson
 from liane.rooms.record import events
 from liane.rooms.record.laboratory import Result, result_of
 from liane.rooms.record.reads import Q, names_of
+from liane.rooms.record.vitals import CODES
 from liane.store import Tx
 
 KINDS = {
@@ -57,20 +58,22 @@ async def arrivals(tx: Tx, patient: str) -> list[Arrival]:
         for row, resource in resources
         if resource.get("status") not in ("cancelled", "planned")
     ]
-    for row in await tx.fetch(Q.arrived_signs, tx.tenant, patient, since):
-        found.append(
-            Arrival(
-                key=f"signs-{row['at'].timestamp():.0f}",
-                kind="signs",
-                title="",
-                detail="",
-                arrived=row["updated"],
-                at=row["at"],
-                href=f"/patients/{patient}/vitals",
-                unvalidated=row["unvalidated"],
-            )
-        )
+    rounds = await tx.fetch(Q.arrived_signs, tx.tenant, patient, since, list(CODES))
+    found.extend(_round(patient, row) for row in rounds)
     return sorted(found, key=lambda a: a.arrived, reverse=True)[:MOST]
+
+
+def _round(patient: str, row: Mapping[str, Any]) -> Arrival:
+    return Arrival(
+        key=f"signs-{row['at'].timestamp():.0f}",
+        kind="signs",
+        title="",
+        detail="",
+        arrived=row["updated"],
+        at=row["at"],
+        href=f"/patients/{patient}/vitals",
+        unvalidated=row["unvalidated"],
+    )
 
 
 async def _abnormal(

@@ -15,7 +15,7 @@ import orjson
 from liane.base.text import fold
 from liane.rooms.record import head
 from liane.rooms.record.reads import Q
-from liane.rooms.record.vitals import Sign, latest_news, rounds_of, sign_of
+from liane.rooms.record.vitals import CODES, Sign, latest_news, rounds_of, sign_of
 from liane.store import Tx
 from liane.ui.services import TileFacts
 
@@ -34,7 +34,7 @@ async def tile_facts(tx: Tx, patients: Sequence[str]) -> Mapping[str, TileFacts]
         of_patient = resources.setdefault(row["patient"], {})
         of_patient.setdefault(row["type"], []).append(orjson.loads(row["body"]))
     signs: dict[str, list[Sign]] = {}
-    for row in await tx.fetch(Q.tile_values, tx.tenant, wanted, tx.now - SIGNS_BACK):
+    for row in await tx.fetch(Q.tile_values, tx.tenant, wanted, tx.now - SIGNS_BACK, list(CODES)):
         if sign := sign_of(row):
             signs.setdefault(row["patient"], []).append(sign)
     rows = await tx.fetch(Q.tile_results, tx.tenant, wanted, tx.now - RESULTS_BACK)

@@ -7,7 +7,7 @@ different, and never counts in a score.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -84,28 +84,24 @@ def sign_of(row: Mapping[str, Any]) -> Sign | None:
     name = CODES.get(row["code"])
     if name is None:
         return None
-    result = result_of(row)
-    if result.shown.withdrawn or result.shown.flag:
-        return Sign(name, result)
-    severity, way = _judged(name, result.shown)
-    return Sign(
-        name, replace(result, shown=replace(result.shown, severity_hint=severity, way_hint=way))
-    )
+    if row["flag"] or row["low"] is not None or row["high"] is not None:
+        return Sign(name, result_of(row))
+    return Sign(name, result_of(row, *_judged(name, row["shown"], row["number"], row["unit"])))
 
 
-def _judged(name: str, shown: Shown) -> tuple[str, str]:
+def _judged(name: str, text: str, number: Decimal | None, unit: str) -> tuple[str, str]:
     """Severity and direction by the early-warning table, for a sign that came without a flag."""
     if name == "consciousness":
-        letter = level(shown.text)
+        letter = level(text)
         return ("critical" if letter and letter != "A" else "", "")
-    lowest = _LOWEST_NORMAL.get(name)
-    if lowest is None or shown.number is None or shown.low is not None or shown.high is not None:
+    if name not in news2.MEASURED or number is None:
         return "", ""
-    points = news2.score(_signs({name: shown})).points.get(name, 0)
-    severity = "critical" if points >= 3 else "out" if points else ""
-    if not severity:
+    if name == "temperature" and unit not in _CELSIUS:
         return "", ""
-    return severity, "low" if shown.number < lowest else "high"
+    points = news2.points_of(name, number)
+    if not points:
+        return "", ""
+    return "critical" if points >= 3 else "out", "low" if number < _LOWEST_NORMAL[name] else "high"
 
 
 def level(text: str) -> str | None:

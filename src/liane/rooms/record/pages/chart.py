@@ -26,7 +26,7 @@ WINDOWS = ("24h", "stay", "year", "life")
 @routes.get("/patients/{patient_id}", permission=Permission.CHART_READ, patient="patient_id")
 async def open_chart(context: Context, patient_id: str) -> Response[Any]:
     """The time axis, complete without script as tables."""
-    axis = await reads.axis(context.tx, patient_id, _window(context), _pins(context))
+    axis = await reads.axis(context.tx, patient_id, _window(context), _pins(context), whole=False)
     return await chart_page(
         context,
         patient_id,

@@ -29,7 +29,17 @@ join unnest($2::text[], $3::text[]) as wanted (type, id)
 where r.tenant = $1;
 
 -- name: values_between
--- Values of one kind in a stretch of time, oldest first.
+-- Values of one kind and some codes in a stretch of time, newest first.
+select at, resource, system, code, label, unit, method, shown, number, comparator, flag, low, high,
+  range, status, former
+from record.value
+where tenant = $1 and patient = $2 and kind = $3::text::"char" and code = any($7::text[])
+  and at >= $4 and at <= $5
+order by at desc
+limit $6;
+
+-- name: all_between
+-- Values of one kind in a stretch of time, newest first.
 select at, resource, system, code, label, unit, method, shown, number, comparator, flag, low, high,
   range, status, former
 from record.value
@@ -37,23 +47,47 @@ where tenant = $1 and patient = $2 and kind = $3::text::"char" and at >= $4 and 
 order by at desc
 limit $6;
 
+-- name: codes_known
+-- How many numeric results of each analysis there are.
+select code, count(*) as results
+from record.value
+where tenant = $1 and patient = $2 and kind = 'l' and number is not null
+group by code;
+
+-- name: last_before
+-- The last result of each series before a moment, so that the axis knows what was true at its edge.
+select distinct on (code, unit, method) at, resource, system, code, label, unit, method, shown,
+  number, comparator, flag, low, high, range, status, former
+from record.value
+where tenant = $1 and patient = $2 and kind = 'l' and code = any($4::text[]) and at < $3
+order by code, unit, method, at desc;
+
+-- name: last_of_codes
+-- The last results of each analysis, newest first.
+select v.*
+from unnest($3::text[]) as wanted (code)
+cross join lateral (
+  select at, resource, system, code, label, unit, method, shown, number, comparator, flag, low,
+    high, range, status, former
+  from record.value x
+  where x.tenant = $1 and x.patient = $2 and x.kind = 'l' and x.code = wanted.code
+  order by x.at desc
+  limit $4
+) v;
+
 -- name: latest_values
 -- The last value of each vital sign before a moment.
-select distinct on (code) at, resource, system, code, label, unit, method, shown, number,
-  comparator, flag, low, high, range, status, former
-from record.value
-where tenant = $1 and patient = $2 and kind = 'v' and at <= $3
-  and code = any($4::text[]) and status not in ('entered-in-error', 'cancelled')
-order by code, at desc;
-
--- name: recent_laboratory
--- Abnormal laboratory results of the last days, most recent first.
-select at, resource, system, code, label, unit, method, shown, number, comparator, flag, low, high,
-  range, status, former, updated
-from record.value
-where tenant = $1 and patient = $2 and kind = 'l' and at >= $3
-order by updated desc, at desc
-limit 200;
+select v.*
+from unnest($4::text[]) as wanted (code)
+cross join lateral (
+  select at, resource, system, code, label, unit, method, shown, number, comparator, flag, low,
+    high, range, status, former
+  from record.value x
+  where x.tenant = $1 and x.patient = $2 and x.kind = 'v' and x.code = wanted.code and x.at <= $3
+    and x.status not in ('entered-in-error', 'cancelled')
+  order by x.at desc
+  limit 1
+) v;
 
 -- name: values_of
 -- The values of named observations (the results of one report).
@@ -79,7 +113,7 @@ select date_trunc('minute', at) as at, max(updated) as updated,
   bool_or(status in ('preliminary', 'registered')) as unvalidated,
   array_agg(distinct code) as codes
 from record.value
-where tenant = $1 and patient = $2 and kind = 'v' and at >= $3
+where tenant = $1 and patient = $2 and kind = 'v' and code = any($4::text[]) and at >= $3
 group by 1
 order by 1 desc
 limit 3;
@@ -151,6 +185,7 @@ from unnest($2::text[]) as wanted (patient)
 cross join lateral (
   select * from record.value x
   where x.tenant = $1 and x.patient = wanted.patient and x.kind = 'v' and x.at >= $3
+    and x.code = any($4::text[])
   order by x.at desc limit 80
 ) v
 order by v.patient, v.at;
