@@ -65,6 +65,7 @@ class Move:
     nature: str = "HMS"
     encounter_class: str = "I"
     expected_end: datetime | None = None
+    reason: str = ""
 
     def cancelled(self) -> Move:
         """The message that takes this movement back."""
@@ -87,7 +88,7 @@ def movement_message(person: Person, move: Move, control_id: str, at: datetime) 
         pid(person, home, at),
         segment("PD1", {2: "U"}),
         pv1(move),
-        segment("PV2", {9: timestamp(move.expected_end)} if move.expected_end else {9: None}),
+        _pv2(move),
         zbe(move),
         _zfd(person),
         segment("ZFA", {1: "ACTIF", 2: timestamp(move.admitted), 9: "INO"}),
@@ -105,11 +106,21 @@ def identity_message(person: Person, home: Establishment, control_id: str, at: d
     )
 
 
+def _pv2(move: Move) -> str:
+    """Why the person came, and when the stay should end. Nothing to say: no segment."""
+    fields: dict[int, object] = {}
+    if move.reason:
+        fields[3] = parts(None, move.reason)
+    if move.expected_end:
+        fields[9] = timestamp(move.expected_end)
+    return segment("PV2", fields) if fields else ""
+
+
 def pid(person: Person, home: Establishment, updated: datetime) -> str:
     """The person: numbers, names by birth and in use, birth, address, place of birth (BDL)."""
     ipp = person.ipps[home.id]
-    given = Raw(parts(person.given[0].upper()))
-    all_given = " ".join(name.upper() for name in person.given)
+    given = person.given[0]
+    all_given = " ".join(person.given)
     birth_name = parts(person.family, given, all_given, None, None, None, "L")
     used_name = parts(person.used_family, given, None, None, None, None, "D")
     street = parts(person.street, None, person.town.name, None, person.town.postcode, "FRA", "H")

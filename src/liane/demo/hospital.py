@@ -14,6 +14,7 @@ from datetime import datetime
 
 from liane.demo.adt import Move
 from liane.demo.chance import chance
+from liane.demo.course import story_of
 from liane.demo.group import Bed, Unit, units, wards
 from liane.demo.itinerary import seeded_moves
 from liane.demo.people import Person
@@ -169,6 +170,7 @@ class Hospital:
             venue=lodger.venue,
             admitted=datetime.fromisoformat(lodger.admitted),
             encounter_class=lodger.encounter_class,
+            reason=story_of(lodger.story)["label"],
         )
 
     def _keep(self, lodger: Lodger) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from liane.demo.adt import Move
 from liane.demo.chance import chance
+from liane.demo.course import story_of
 from liane.demo.group import Unit, units
 from liane.demo.people import Person, Stay
 
@@ -44,6 +45,7 @@ def seeded_moves(person: Person, now: datetime) -> list[Move]:
                 venue=venue,
                 admitted=admitted,
                 encounter_class="E" if unit.encounter_class == "EMER" else "I",
+                reason=story_of(stay.story)["label"],
                 expected_end=_expected_end(person, now) if last else None,
             )
         )

@@ -11,6 +11,7 @@ from liane.demo.identity import INS_TEST_OID
 from liane.demo.people import Allergy, Person, Place
 from liane.demo.resources import (
     ACT_CODE,
+    ATC,
     COG,
     FR_CORE,
     FR_V2_0203,
@@ -184,12 +185,14 @@ def _allergies(person: Person, now: datetime) -> Iterator[Resource]:
 
 def _allergy(one: Allergy) -> Resource:
     status = "confirmed" if one.confirmed else "unconfirmed"
+    code = table("allergies")["codes"].get(one.substance, "")
+    system = ATC if one.category == "medication" else f"{LIANE}/allergen"
     return {
         "verificationStatus": coded(ALLERGY_VERIFICATION, status),
         "type": "allergy",
         "category": [one.category],
         "criticality": "high" if one.severe else "low",
-        "code": concept(one.substance),
+        "code": concept(one.substance, system, code),
         "onsetDateTime": str(one.year),
         "recordedDate": str(one.year),
         "reaction": [
