@@ -96,7 +96,12 @@ def patient_names(message: Message) -> list[str]:
     for segment in message.segments:
         number = {"PID": 3, "MRG": 1}.get(segment.name)
         if number is not None:
-            names += [r.get(1) for r in segment.repetitions(number) if r.get(1)]
+            mark = message.delimiters.repetition
+            numbers = (
+                text.split(message.delimiters.component, 1)[0]
+                for text in segment[number][:4096].split(mark)
+            )
+            names += [text for text in numbers if text]
     return names[:16]
 
 

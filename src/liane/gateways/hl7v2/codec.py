@@ -21,6 +21,7 @@ _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEADERS = ("MSH", "FHS", "BHS")
 _BARE = frozenset({"PV1", "PV2", "PD1", "BTS", "FTS", "ORC", "NTE", "RGS"})
 MAX_SEGMENTS = 200_000
+MAX_REPETITIONS = 2_000
 NULL = '""'
 """A field of two quotation marks: the sender erases the value (section 2.5.3)."""
 
@@ -112,6 +113,8 @@ class Segment:
             return []
         mark = self._by.repetition
         parts = raw.split(mark) if mark and not self._is_header_field(number) else [raw]
+        if len(parts) > MAX_REPETITIONS:
+            raise _too_many(self.name, number)
         return [Repetition(part, self._by, self._encoding) for part in parts]
 
     def get(self, number: int, component: int = 1, subcomponent: int = 1) -> str:
@@ -208,6 +211,18 @@ def not_hl7(fr: str, en: str) -> Invalid:
         en,
         "Vérifiez que ce port reçoit bien de l'HL7 v2 encadré par MLLP.",
         "Check that this port is being sent HL7 v2 framed by MLLP.",
+    )
+
+
+def _too_many(name: str, number: int) -> Invalid:
+    return Invalid(
+        "hl7v2.too-many-repetitions",
+        f"Le champ {name}-{number} a plus de {MAX_REPETITIONS} répétitions.",
+        f"Field {name}-{number} has more than {MAX_REPETITIONS} repetitions.",
+        "Demandez à l'émetteur de vérifier son export, puis de renvoyer le message.",
+        "Ask the sender to check its export, then to send the message again.",
+        hl7_code="102",
+        location=f"{name}^1^{number}",
     )
 
 

@@ -137,6 +137,8 @@ class Reception:
                 message, digest = await asyncio.to_thread(_read_large, raw, charset)
             else:
                 message, digest = parse(raw, charset), fingerprint(raw)
+            if not message.code:
+                raise _untyped()
         except Invalid as problem:
             arrival = replace(_arrival(raw, peer, problem), batch=batch)
             told = problem_of(problem, "fr")
@@ -331,6 +333,18 @@ def _too_large(limit: int) -> Invalid:
         f"The message exceeds {limit // 1048576} MiB, or has no end.",
         "Envoyez les documents volumineux par un autre canal ; vérifiez l'encadrement MLLP.",
         "Send large documents another way; check the MLLP framing.",
+    )
+
+
+def _untyped() -> Invalid:
+    return Invalid(
+        "hl7v2.no-type",
+        "L'en-tête ne dit pas de quel type de message il s'agit (MSH-9 vide).",
+        "The header does not say which kind of message it is (MSH-9 is empty).",
+        "Demandez à l'émetteur de remplir MSH-9, puis de renvoyer le message.",
+        "Ask the sender to fill in MSH-9, then to send the message again.",
+        hl7_code="101",
+        location="MSH^1^9",
     )
 
 
