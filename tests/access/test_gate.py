@@ -57,6 +57,10 @@ ACTORS = {
     ),
     "it": Actor("staff", "me7", "M", (Role("dsi", "chu", ("here",), "group"),)),
     "nobody": Actor("staff", "me8", "M"),
+    "program of chu": Actor("client", "c", "C", scopes=("system/*.rs",), establishment="chu"),
+    "program of the group": Actor("client", "c", "C", scopes=("system/*.rs",)),
+    "program without scope": Actor("client", "c", "C"),
+    "partner": Actor("partner", "p", "P"),
 }
 SEES = {
     "nurse here": {"present", "expected", "left", "team"},
@@ -67,21 +71,26 @@ SEES = {
     "two roles": {"present", "expected", "left", "far"},
     "it": set(),
     "nobody": set(),
+    "program of chu": {"present", "expected", "left", "past", "future", "elsewhere", "secret"},
+    "program of the group": {*PATIENTS, "never admitted"},
+    "program without scope": set(),
+    "partner": set(),
 }
 
 
 @pytest.mark.parametrize("name", ACTORS)
 async def test_one_patient_and_a_list_agree(database: Database, name: str) -> None:
     actor = ACTORS[name]
+    permission = Permission.FHIR_API if actor.kind == "client" else Permission.CHART_READ
     everybody = [*PATIENTS, "never admitted"]
     async with database.transaction() as tx:
         await prepare(tx)
         one_by_one = set()
         for patient in everybody:
-            decision = await gate.check(tx, actor, Permission.CHART_READ, patient=patient)
+            decision = await gate.check(tx, actor, permission, patient=patient)
             if decision.allowed:
                 one_by_one.add(patient)
-        sql, args = gate.visible_patients_sql(actor)
+        sql, args = gate.visible_patients_sql(actor, permission)
         rows = await tx.fetch(
             f"select p from unnest($1::text[]) p where {gate.place(sql, 'p', 2)}",
             everybody,

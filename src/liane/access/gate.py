@@ -44,7 +44,7 @@ async def check(
     """The decision for this act, without raising."""
     known = None
     if patient is not None and actor.kind not in ("system", "partner"):
-        known = await facts_of(tx, patient)
+        known = await facts_of(tx, patient, ever=actor.kind == "client")
     return decide(Facts(actor, permission, known, purpose))
 
 

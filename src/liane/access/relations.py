@@ -57,9 +57,11 @@ async def move_patient(tx: Tx, retired: str, survivor: str) -> None:
     await tx.execute(Q["move_patient"], tx.tenant, retired, survivor)
 
 
-async def facts_of(tx: Tx, patient: str) -> PatientFacts:
-    """What the decision needs to know of this patient at `tx.now`."""
-    rows = await tx.fetch(Q["facts_of"], tx.tenant, patient, tx.now)
+async def facts_of(tx: Tx, patient: str, *, ever: bool = False) -> PatientFacts:
+    """What the decision needs to know of this patient at `tx.now`; with `ever`, past and coming
+    ties too (a program of an establishment keeps the patients the establishment has had).
+    """
+    rows = await tx.fetch(Q["facts_of"], tx.tenant, patient, tx.now, ever)
     return PatientFacts(
         relations=tuple(
             Relation(row["kind"], row["unit"], row["establishment"], row["practitioner"])

@@ -34,10 +34,11 @@ select tenant, $3, encounter, kind, unit, establishment, practitioner, starts, e
 on conflict do nothing
 
 -- name: facts_of
--- The ties of one patient valid now, and one row of kind `protected` when the identity is.
+-- The ties of one patient valid now (or ever), and one row of kind `protected` when the identity is.
 select kind, unit, establishment, practitioner
 from access.relation
-where tenant = $1 and patient = $2 and starts <= $3 and (ends is null or ends > $3)
+where tenant = $1 and patient = $2
+  and ($4::boolean or (starts <= $3 and (ends is null or ends > $3)))
 union all
 select 'protected', '', '', '' from access.protected_patient where tenant = $1 and patient = $2
 
