@@ -246,3 +246,11 @@ async def test_everything_of_a_patient(fhir: Fhir) -> None:
     few = (await fhir("GET", "/Patient/p1/$everything?_type=Patient")).json()
     assert len(few["entry"]) == 1
     assert (await fhir("GET", "/Patient/none/$everything")).status_code == 404
+
+
+async def test_conditional_update_keeps_signs_in_values_apart(fhir: Fhir) -> None:
+    odd = {"system": "urn:x", "value": "a&b=c+d%20e"}
+    address = "/Patient?identifier=urn:x%7Ca%26b%3Dc%2Bd%2520e"
+    assert (await fhir("PUT", address, patient(identifier=[odd]))).status_code == 201
+    again = await fhir("PUT", address, patient(identifier=[odd], active=True))
+    assert (again.status_code, again.headers["etag"]) == (200, 'W/"2"')

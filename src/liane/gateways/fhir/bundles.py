@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from liane.base.errors import Invalid, LianeError
 from liane.fhir.json import dumps
 from liane.gateways.fhir import dispatch
 from liane.gateways.fhir.answers import bundle
-from liane.gateways.fhir.exchange import Answer, Exchange
+from liane.gateways.fhir.exchange import Answer, Exchange, items_of
 from liane.gateways.fhir.outcomes import as_liane_error, outcome, status_of
 from liane.gateways.fhir.transactions import Transaction
 from liane.store.versions import instant
@@ -73,7 +73,7 @@ def _entry(exchange: Exchange, index: int, entry: Any) -> tuple[Exchange, str | 
         exchange,
         method=request["method"],
         path=tuple(unquote(part) for part in path.split("/") if part),
-        query=parse_qsl(query, keep_blank_values=True),
+        query=items_of(query),
         resource=entry.get("resource"),
         if_match=request.get("ifMatch"),
         if_none_exist=request.get("ifNoneExist"),

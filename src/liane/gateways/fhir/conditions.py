@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 from liane.access import gate
 from liane.access.permissions import Permission
-from liane.gateways.fhir.exchange import Exchange
+from liane.gateways.fhir.exchange import Exchange, items_of
 from liane.gateways.fhir.outcomes import several_matches
 from liane.store import Tx, search
 from liane.store.resources import Version
@@ -23,7 +21,7 @@ async def matching(
     With `lock`, two requests with the same criteria wait for one another, so that both cannot
     find nothing and create twice. Raises `Invalid` (412) when several match.
     """
-    items = sorted(parse_qsl(criteria.lstrip("?"), keep_blank_values=True))
+    items = sorted(items_of(criteria.lstrip("?")))
     if lock:
         await tx.execute(Q["lock_criteria"], f"{type_}?{items!r}")
     query = search.parse_query(type_, [*items, ("_count", "2")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from liane.base.errors import Invalid, NotFound
 from liane.base.ids import is_fhir_id
 from liane.fhir import definitions
@@ -45,7 +47,7 @@ async def _system(exchange: Exchange, tx: Tx, method: str) -> Answer:
 
 async def _type(exchange: Exchange, tx: Tx, method: str, type_: str) -> Answer:
     rest = exchange.path[1:]
-    criteria = "&".join(f"{name}={value}" for name, value in exchange.query)
+    criteria = urlencode(exchange.query)
     match method, rest:
         case "GET", ():
             return await searching.search_type(exchange, tx, type_)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from liane.access.actor import Actor
 from liane.base.errors import Invalid
@@ -74,6 +75,19 @@ class Exchange:
         """Whether unknown search parameters are passed over rather than refused."""
         return "handling=lenient" in self.prefer
 
+    def number(self, name: str, default: int, limit: int) -> int:
+        """A whole number of the query, at most `limit`. Raises `Invalid` for anything else."""
+        text = dict(self.query).get(name)
+        if text is None:
+            return default
+        if not text.isascii() or not text.isdecimal() or len(text) > 18:
+            raise Invalid(
+                "fhir.number",
+                f"{name} attend un nombre entier.",
+                f"{name} expects a whole number.",
+            )
+        return min(int(text), limit)
+
     @property
     def body(self) -> dict[str, Any]:
         """The resource sent. Raises `Invalid` when there is none."""
@@ -108,6 +122,18 @@ class Answer:
     def modified(self) -> datetime | None:
         """When the version was written."""
         return self.version.updated if self.version is not None else None
+
+
+def items_of(encoded: bytes | str) -> Items:
+    """Names and values of a query or form; raises `Invalid` for what is no clean text."""
+    text = encoded if isinstance(encoded, str) else encoded.decode("latin-1")
+    try:
+        items = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=500)
+    except ValueError:
+        items = [("\0", "")]
+    if any("\0" in name or "\0" in value for name, value in items):
+        raise Invalid("fhir.query", "Paramètres illisibles.", "The parameters cannot be read.")
+    return items
 
 
 def version_wanted(if_match: str | None) -> int | None:

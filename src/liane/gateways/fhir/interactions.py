@@ -180,7 +180,7 @@ async def history(exchange: Exchange, tx: Tx, type_: str | None, id_: str | None
             "The history of a whole type is only for programs of the group.",
         )
     query = dict(exchange.query)
-    count = min(int(query.get("_count") or HISTORY_PAGE), HISTORY_LIMIT)
+    count = exchange.number("_count", HISTORY_PAGE, HISTORY_LIMIT)
     versions = await resources.history(
         tx,
         type_,
@@ -195,7 +195,7 @@ async def history(exchange: Exchange, tx: Tx, type_: str | None, id_: str | None
             "fhir.not-found", f"{type_}/{id_} n’existe pas.", f"{type_}/{id_} does not exist."
         )
     patients = await _history_patients(exchange, tx, versions, id_)
-    page, more = versions[:count], len(versions) > count
+    page, more = versions[:count], len(versions) > count > 0
     next_query = _next(exchange.query, page[-1]) if more else None
     body = bundle_of_versions(exchange, page, next_query)
     return Answer(200, body, patients=patients, detail={"count": len(page)})

@@ -101,8 +101,8 @@ async def everything(exchange: Exchange, tx: Tx, id_: str) -> Answer:
     types = [name for name in (query.get("_type") or "").split(",") if name]
     known = types or list(definitions.types())
     allowed = [name for name in known if authority.allows_type(actor, name, "r")]
-    count = min(int(query.get("_count") or EVERYTHING_PAGE), EVERYTHING_LIMIT)
-    start = int(query.get("_cursor") or 0)
+    count = max(1, exchange.number("_count", EVERYTHING_PAGE, EVERYTHING_LIMIT))
+    start = exchange.number("_cursor", 0, 2**62)
     rows = await tx.fetch(Q["everything"], id_, start, count + 1, allowed, None)
     if not rows and not start and not types:
         raise _no_patient(id_)

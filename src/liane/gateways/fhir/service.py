@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
 from litestar import Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
@@ -23,7 +22,7 @@ from liane.base.safe_archive import gunzip, inflate
 from liane.fhir import json as fhir_json
 from liane.gateways.fhir import authority, bundles, dispatch
 from liane.gateways.fhir.capability import capability_statement, smart_configuration
-from liane.gateways.fhir.exchange import Answer, Exchange, Items, Parts, WriteMany
+from liane.gateways.fhir.exchange import Answer, Exchange, Items, Parts, WriteMany, items_of
 from liane.gateways.fhir.outcomes import as_liane_error, outcome, status_of
 from liane.rooms import record
 from liane.ui.services import Services
@@ -119,13 +118,13 @@ async def _serve(exchange: Exchange, request: AnyRequest, language: str) -> Answ
 
 
 async def _exchange(parts: Parts, request: AnyRequest) -> Exchange:
-    path = request.url.path.removeprefix("/fhir").strip("/")
+    path = str(request.scope["path"]).removeprefix("/fhir").strip("/")
     headers = request.headers
     return Exchange(
         parts=parts,
         actor=await _actor(parts, request),
         method=request.method,
-        path=tuple(unquote(part) for part in path.split("/")) if path else (),
+        path=tuple(path.split("/")) if path else (),
         query=_query(request),
         if_match=headers.get("if-match"),
         if_none_exist=headers.get("if-none-exist"),
@@ -143,12 +142,11 @@ async def _actor(parts: Parts, request: AnyRequest) -> Actor:
 
 
 def _query(request: AnyRequest) -> Items:
-    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return items_of(request.scope["query_string"])
 
 
 async def _form(request: AnyRequest) -> Items:
-    text = (await _body(request)).decode("utf-8", "strict")
-    return parse_qsl(text, keep_blank_values=True)
+    return items_of(await _body(request))
 
 
 async def _resource(request: AnyRequest) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
+from urllib.parse import urlencode
 
 from liane.base.errors import Invalid
 from liane.base.ids import is_fhir_id, new_id
@@ -110,7 +111,7 @@ class Transaction:
     async def _plan_conditional_update(self, index: int, one: Exchange, type_: str) -> str:
         authority.require_type(one.actor, type_, "u")
         authority.require_type(one.actor, type_, "s")
-        criteria = "&".join(f"{name}={value}" for name, value in one.query)
+        criteria = urlencode(one.query)
         found = await matching(one, self.tx, type_, criteria)
         resource = checked_type(one.body, type_)
         if found is None:
