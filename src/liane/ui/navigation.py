@@ -26,6 +26,7 @@ DOORS = (
     Door("ward", "ui.door.ward", "/ward", "bed-double", Permission.BOARD_VIEW),
     Door("search", "ui.door.patients", "/search", "user-search", Permission.PATIENT_SEARCH),
     Door("documents", "ui.door.documents", "/documents", "file-text", Permission.DOCUMENT_READ),
+    Door("identities", "ui.door.identities", "/identities", "users", Permission.IDENTITY_WRITE),
     Door("interfaces", "ui.door.interfaces", "/interfaces", "network", Permission.INTERFACES_VIEW),
 )
 

@@ -12,10 +12,9 @@ from litestar import Response
 from liane.access.permissions import Permission
 from liane.ui.assets import icon_names
 from liane.ui.identity import Identity
-from liane.ui.routing import Context, Routes
+from liane.ui.account import routes
+from liane.ui.routing import Context
 from liane.ui.values import Shown
-
-routes = Routes("ui")
 
 COLOURS = (
     "paper", "surface", "sunken", "line", "line-strong", "ink", "ink-2", "ink-3", "brand",
