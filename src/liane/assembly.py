@@ -41,6 +41,7 @@ from liane.rooms.record.tiles import tile_facts
 from liane.settings import Settings
 from liane.store import Database, jobs, sequencer
 from liane.store.blobs import Blobs
+from liane.ui import styleguide
 from liane.ui.routing import Routes
 from liane.ui.services import Services
 from liane.ui.templating import Templates
@@ -60,6 +61,7 @@ PACKAGES = (
 """Packages with words (`messages/`) and templates."""
 
 ROUTES: tuple[Routes, ...] = (
+    styleguide.routes,
     patients_pages.routes,
     record_pages.routes,
     imaging_pages.routes,
