@@ -72,6 +72,8 @@ class Services:
     templates: Templates | None = None
     panels: tuple[Panel, ...] = ()
     render_cda: CdaRenderer | None = None
+    cda_pdf: Callable[[bytes], bytes | None] | None = None
+    """The PDF that is the whole body of a CDA document (CI-SIS level 1), None when it has none."""
     tile_facts: TileFactsReader = no_tile_facts
     base_url: str = "http://127.0.0.1:8000"
     ae_title: str = "LIANE"

@@ -10,9 +10,9 @@ from typing import Any
 from litestar import Response
 
 from liane.access.permissions import Permission
+from liane.ui.account import routes
 from liane.ui.assets import icon_names
 from liane.ui.identity import Identity
-from liane.ui.account import routes
 from liane.ui.routing import Context
 from liane.ui.values import Shown
 
