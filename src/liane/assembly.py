@@ -105,6 +105,7 @@ async def open_services(settings: Settings, dsns: Dsns) -> Services:
         catalogues=load_catalogues(PACKAGES),
         templates=Templates(PACKAGES),
         render_cda=cda_render.to_html,
+        cda_pdf=cda_render.embedded_pdf,
         tile_facts=tile_facts,
         base_url=settings.base_url,
         ae_title=settings.dicom_ae_title,

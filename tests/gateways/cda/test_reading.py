@@ -10,6 +10,7 @@ import pytest
 from liane.base.errors import Invalid
 from liane.gateways.cda import parse, to_html
 from liane.gateways.cda.codec import Instance, fhir_time
+from liane.gateways.cda.render import embedded_pdf
 from tests.gateways.cda.samples import document
 
 pytestmark = pytest.mark.unit
@@ -58,6 +59,9 @@ def test_an_embedded_pdf_is_taken_out() -> None:
     data = document(body=body)
     assert parse(data).attachment == ("application/pdf", b"%PDF-1.4 essai")
     assert "fichier PDF" in to_html(data)
+    assert embedded_pdf(data) == b"%PDF-1.4 essai"
+    assert embedded_pdf(document("<text>x</text>")) is None
+    assert embedded_pdf(b"nonXMLBody") is None
 
 
 def test_damaged_base64_is_refused() -> None:

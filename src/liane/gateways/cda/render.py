@@ -27,6 +27,19 @@ def to_html(data: bytes) -> str:
     return document_html(document)
 
 
+def embedded_pdf(data: bytes) -> bytes | None:
+    """The PDF that is the whole body of a document (CI-SIS level 1), or None."""
+    if b"nonXMLBody" not in data:
+        return None
+    try:
+        attachment = parse(data).attachment
+    except LianeError:
+        return None
+    if attachment is None or not attachment[1].startswith(b"%PDF"):
+        return None
+    return attachment[1]
+
+
 def document_html(document: ClinicalDocument) -> str:
     """The header as a list of facts, then the body."""
     return (

@@ -142,8 +142,9 @@ async def _shown(context: Context, letter: Letter) -> tuple[str, int, str]:
     if letter.content_type in _PICTURES:
         return "picture", 0, ""
     content = await context.services.blobs.read(letter.blob)
-    if content.startswith(b"%PDF") or letter.content_type == "application/pdf":
-        sheet = await _sheets.page(letter.blob, content, 1)
+    pdf = _pdf_of(context, letter, content)
+    if pdf is not None:
+        sheet = await _sheets.page(letter.blob, pdf, 1)
         return "pages", sheet.pages, ""
     head = content[:4000].lstrip(b"\xef\xbb\xbf \r\n\t")
     renders = context.services.render_cda
@@ -152,6 +153,14 @@ async def _shown(context: Context, letter: Letter) -> tuple[str, int, str]:
     if letter.content_type.startswith("text/plain"):
         return "text", 0, content.decode("utf-8", "replace")
     return ("words" if letter.text else "none"), 0, ""
+
+
+def _pdf_of(context: Context, letter: Letter, content: bytes) -> bytes | None:
+    """The letter when it is a PDF, or the PDF that a CDA document consists of."""
+    if content.startswith(b"%PDF") or letter.content_type == "application/pdf":
+        return content
+    inside = context.services.cda_pdf
+    return inside(content) if inside is not None else None
 
 
 @routes.get(
@@ -167,7 +176,8 @@ async def read_page(
     if not letter.blob or not number.isdigit():
         raise NotFound("record.no-page", "Cette page n'existe pas.", "There is no such page.")
     content = await context.services.blobs.read(letter.blob)
-    sheet = await _sheets.page(letter.blob, content, int(number))
+    pdf = _pdf_of(context, letter, content) or content
+    sheet = await _sheets.page(letter.blob, pdf, int(number))
     return Response(
         sheet.png, media_type="image/png", headers={"Cache-Control": "private, max-age=600"}
     )
