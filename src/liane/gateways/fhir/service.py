@@ -6,6 +6,7 @@ an answer leaves, and turns an `Answer` or a refusal into a response.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from email.utils import format_datetime
@@ -31,6 +32,8 @@ TokenCheck = Callable[[str], Awaitable[Actor | None]]
 AnyRequest = Request[Any, Any, Any]
 JSON = "application/fhir+json; charset=utf-8"
 LIMIT_BYTES = 64 * 1024 * 1024
+THREAD_BYTES = 128 * 1024
+"""Larger bodies are read in a thread, so that others are answered meanwhile."""
 _METHODS: tuple[Method, ...] = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH")
 _JSON_TYPES = frozenset(
     {"", "*/*", "json", "application/*", "application/json", "application/fhir+json", "text/json"}
@@ -162,6 +165,8 @@ async def _resource(request: AnyRequest) -> dict[str, Any] | None:
             "Send application/fhir+json.",
         )
     body = await _body(request)
+    if len(body) > THREAD_BYTES:
+        return await asyncio.to_thread(fhir_json.loads, body, limit_bytes=LIMIT_BYTES)
     return fhir_json.loads(body, limit_bytes=LIMIT_BYTES) if body else None
 
 
@@ -172,7 +177,7 @@ async def _body(request: AnyRequest) -> bytes:
         case "identity" | "":
             return body
         case "gzip" | "x-gzip":
-            return gunzip(body, limit_bytes=LIMIT_BYTES)
+            return await asyncio.to_thread(gunzip, body, limit_bytes=LIMIT_BYTES)
         case "deflate":
             return inflate(body, raw=False, limit_bytes=LIMIT_BYTES)
     raise Invalid(

@@ -6,6 +6,7 @@ fullUrl stands for the resource it becomes; a condition names exactly one resour
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +25,10 @@ from liane.store.resources import Version, Write, read_many
 Entry = tuple[Exchange, str | None]
 
 
+CHUNK = 200
+"""Resources written in one go."""
+
+
 class Transaction:
     """One transaction Bundle on its way into the record."""
 
@@ -40,15 +45,28 @@ class Transaction:
         """Serve every entry; raises, and nothing is written, when one cannot be."""
         await self._plan()
         await self._resolve_conditional_references()
-        for write in self.writes.values():
+        self._refuse_twice()
+        for number, write in enumerate(self.writes.values()):
             if not write.deletes:
                 rename(write.resource, self.names)
+            if number % CHUNK == CHUNK - 1:
+                await asyncio.sleep(0)
         former = await self._authorise()
         await self._write(former)
         for index, (one, _) in enumerate(self.entries):
             if dispatch.is_read(one):
                 self.answers[index] = await dispatch.serve(one, self.tx)
         return [self.answers[index] for index in range(len(self.entries))]
+
+    def _refuse_twice(self) -> None:
+        """R4: a resource is written by one entry of a transaction at most."""
+        keys = [(write.resource["resourceType"], write.id) for write in self.writes.values()]
+        if len(set(keys)) != len(keys):
+            raise Invalid(
+                "fhir.same-resource-twice",
+                "La même ressource est écrite par deux entrées.",
+                "The same resource is written by two entries.",
+            )
 
     async def _plan(self) -> None:
         for index, (one, full_url) in enumerate(self.entries):
@@ -173,7 +191,9 @@ class Transaction:
         return known
 
     async def _write(self, former: dict[tuple[str, str], Version]) -> None:
-        """One call for each room concerned: deletes first, then creates, then updates."""
+        """Each room concerned in turn: deletes first, then creates, then updates. In pieces, so
+        that a large Bundle does not keep the process from answering others.
+        """
         order = sorted(self.writes, key=lambda index: _rank(self.writes[index]))
         rooms: dict[Any, list[int]] = defaultdict(list)
         for index in order:
@@ -181,10 +201,12 @@ class Transaction:
             rooms[self.exchange.parts.writer(type_)].append(index)
         reason = "FHIR transaction"
         for write, indexes in rooms.items():
-            wishes = [self.writes[index] for index in indexes]
-            versions = await write(self.tx, self.exchange.actor, wishes, reason=reason)
-            for index, version in zip(indexes, versions, strict=True):
-                self.answers[index] = self._answer(version, self._status(index, version, former))
+            for chunk in (indexes[i : i + CHUNK] for i in range(0, len(indexes), CHUNK)):
+                wishes = [self.writes[index] for index in chunk]
+                versions = await write(self.tx, self.exchange.actor, wishes, reason=reason)
+                for index, version in zip(chunk, versions, strict=True):
+                    status = self._status(index, version, former)
+                    self.answers[index] = self._answer(version, status)
 
     def _status(self, index: int, version: Version, former: dict[tuple[str, str], Version]) -> int:
         if self.writes[index].deletes:
