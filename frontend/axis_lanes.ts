@@ -10,6 +10,8 @@ type Words = Record<string, string>;
 const DEFAULTS: Record<string, [number, number]> = {
   pulse: [50, 120], pressure: [50, 150], temperature: [36, 39], saturation: [90, 100], respiration: [10, 25],
 };
+/** The part of the drawing right of the names: lines that come from before the window stop there. */
+export const PLOT = "url(#axis-plot)";
 const GAP_SHARE = 0.06;
 const GAP_SECONDS = 8 * 3600;
 
@@ -124,8 +126,8 @@ export function drawVitals(sheet: Sheet, rows: Row[], view: Scale, words: Words,
     for (const line of row.lines) {
       const charted = line.points.filter((p) => p.state !== "unvalidated");
       const raw = line.points.filter((p) => p.state === "unvalidated");
-      sheet.add("path", { d: path(charted, view.x, row.y, gap), class: "curve" });
-      if (raw.length) sheet.add("path", { d: path(raw, view.x, row.y, gap), class: "curve raw" });
+      sheet.add("path", { d: path(charted, view.x, row.y, gap), class: "curve", "clip-path": PLOT });
+      if (raw.length) sheet.add("path", { d: path(raw, view.x, row.y, gap), class: "curve raw", "clip-path": PLOT });
       const dense = line.points.length > 90;
       for (const point of line.points) {
         if (Number.isNaN(point.number) || (dense && point.severity !== "critical")) continue;
@@ -157,7 +159,7 @@ export function drawLaboratory(sheet: Sheet, row: Row, view: Scale, left: number
   if (below) fitted(sheet, 12, middle + 8, below, left - 16, "scale");
   if (left >= 130) sheet.text(left - 8, middle - lift, line.unit, "uom", "end");
   drawBands(sheet, row, line, view);
-  sheet.add("path", { d: path(line.points, view.x, row.y, Infinity), class: "curve" });
+  sheet.add("path", { d: path(line.points, view.x, row.y, Infinity), class: "curve", "clip-path": PLOT });
   const inside = line.points.filter((p) => !Number.isNaN(p.number) && view.x(p.at) >= view.left - 1);
   for (const point of inside) mark(sheet, view.x(point.at), row.y(point.number), point, inside.length > 60);
   drawLabels(sheet, row, inside, view);
@@ -217,7 +219,7 @@ export function drawImaging(sheet: Sheet, lane: Lane, view: Scale, studies: Mome
     const picture = link.add("image", { href: `/imaging/studies/${study.i}/thumbnail`, x, y: lane.top + 6, width: side * 1.15, height: side, preserveAspectRatio: "xMidYMid slice" });
     picture.addEventListener("error", () => picture.remove()); // the modality stays readable beneath
     const late = x + widthOf(label, 11.5, 450) > view.right;
-    fitted(link, late ? x + side * 1.15 : x, lane.top + side + 19, label, 150, `act-text${late ? " late" : ""}`);
+    if (!late || x + side * 1.15 - widthOf(label, 11.5, 450) > free) fitted(link, late ? x + side * 1.15 : x, lane.top + side + 19, label, 150, `act-text${late ? " late" : ""}`);
     free = x + width + 10;
   }
   if (hidden) sheet.text(view.left + 4, lane.top + lane.height - 4, `+ ${hidden} ${words["more"]}`, "more");

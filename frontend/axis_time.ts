@@ -39,10 +39,11 @@ function days(view: Scale): Tick[] {
   const fine = width > 500 ? 3 : width > 150 ? 6 : width > 80 ? 12 : 0;
   const every = Math.max(1, Math.ceil(54 / width));
   let seen = 0;
+  const written = view.to - view.from > 9 * DAY ? times.dayMonth : times.day;
   for (let at = Math.ceil(view.from / HOUR) * HOUR; at <= view.to; at += HOUR) {
     const { hour } = local(at);
     if (hour === 0) {
-      ticks.push({ at, label: seen % every === 0 ? times.day.format(at * 1000) : "", strong: true });
+      ticks.push({ at, label: seen % every === 0 ? written.format(at * 1000) : "", strong: true });
       seen += 1;
     } else if (fine && hour % fine === 0) {
       const label = width > 330 ? times.hour.format(at * 1000) : "";
@@ -78,7 +79,7 @@ export function ticks(view: Scale): Tick[] {
   const found = days(view);
   const first = found.find((tick) => tick.strong);
   const lone = !first || view.x(first.at) - view.left > 60;
-  return lone ? [{ at: view.from, label: times.day.format(view.from * 1000), strong: true }, ...found] : found;
+  return lone ? [{ at: view.from, label: (view.to - view.from > 9 * DAY ? times.dayMonth : times.day).format(view.from * 1000), strong: true }, ...found] : found;
 }
 
 /** How the cursor's moment is written on its flag: the hour when days can be told apart. */

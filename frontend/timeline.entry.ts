@@ -139,6 +139,8 @@ class Axis {
     const view = (this.view = scale(raw.window.from, raw.window.to, left, width - 14));
     const svg = shape("svg", { "aria-hidden": "false", focusable: "false" });
     const sheet = new Sheet(svg);
+    const clip = sheet.add("clipPath", { id: "axis-plot" });
+    clip.append(shape("rect", { x: left, y: 0, width: Math.max(0, width - left), height: 4000 }));
     const height = this.lanes(sheet, raw, view, left, width);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.drawTime(sheet, view, height);
