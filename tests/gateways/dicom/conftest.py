@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from liane.access.actor import SYSTEM
 from liane.access.sessions import Sessions
 from liane.gateways.dicom import partners, service
@@ -116,7 +117,9 @@ class Wire:
         async def connected(reader, writer):
             to_reader, to_writer = await asyncio.open_connection("127.0.0.1", target)
             await asyncio.gather(
-                self._watch(reader, to_writer), self._copy(to_reader, writer), return_exceptions=True
+                self._watch(reader, to_writer),
+                self._copy(to_reader, writer),
+                return_exceptions=True,
             )
 
         self._server = await asyncio.start_server(connected, "127.0.0.1", 0)
@@ -207,7 +210,14 @@ def person(services):
             "identifier": [
                 {
                     "use": "official",
-                    "type": {"coding": [{"code": "PI", "system": "http://terminology.hl7.org/CodeSystem/v2-0203"}]},
+                    "type": {
+                        "coding": [
+                            {
+                                "code": "PI",
+                                "system": "http://terminology.hl7.org/CodeSystem/v2-0203",
+                            }
+                        ]
+                    },
                     "system": "urn:oid:1.2.250.1.999.1.1",
                     "value": number,
                 }

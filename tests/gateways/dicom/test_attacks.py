@@ -116,7 +116,9 @@ def store_command(uid="1.2.3.4", sop_class=CT, message=1):
     )
 
 
-ECHO = command.encode({0x0002: b"1.2.840.10008.1.1\0", 0x0100: b"\x30\0", 0x0110: b"\1\0", 0x0800: b"\x01\x01"})
+ECHO = command.encode(
+    {0x0002: b"1.2.840.10008.1.1\0", 0x0100: b"\x30\0", 0x0110: b"\1\0", 0x0800: b"\x01\x01"}
+)
 
 
 async def good_peer_is_served(door, seconds=1.0, address="127.0.0.9"):
@@ -323,7 +325,9 @@ async def test_a_machine_that_is_no_partner_is_rejected(open_door):
 async def test_an_operation_we_do_not_offer_is_answered_not_aborted(open_door):
     door = await open_door()
     peer = await door.associated()
-    find = command.encode({0x0002: CT.encode() + b"\0", 0x0100: b"\x20\0", 0x0110: b"\1\0", 0x0800: b"\x01\x01"})
+    find = command.encode(
+        {0x0002: CT.encode() + b"\0", 0x0100: b"\x20\0", 0x0110: b"\1\0", 0x0800: b"\x01\x01"}
+    )
     peer.send(pdu.encode_fragment(1, find, is_command=True))
     assert await peer.status() == command.UNRECOGNISED_OPERATION
     peer.store(encoded(image()))

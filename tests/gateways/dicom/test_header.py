@@ -7,14 +7,15 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from liane.gateways.dicom import header, mapping, registry
-from liane.gateways.dicom.mapping import Expected, Mismatch
-from liane.gateways.dicom.pdu import Malformed
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
+
+from liane.gateways.dicom import header, mapping, registry
+from liane.gateways.dicom.mapping import Expected, Mismatch
+from liane.gateways.dicom.pdu import Malformed
 
 SYNTAXES = [registry.IMPLICIT_LITTLE, registry.EXPLICIT_LITTLE, registry.EXPLICIT_BIG]
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -94,7 +95,9 @@ def test_encapsulated_pixels_are_counted():
 
 def test_an_element_of_4_gigabytes_in_a_small_object_is_refused():
     with pytest.raises(Malformed, match="truncated"):
-        described(encoded(image(PixelData=None)) + b"\xe0\x7f\x10\x00OW\0\0\xf0\xff\xff\xff" + b"x" * 500)
+        described(
+            encoded(image(PixelData=None)) + b"\xe0\x7f\x10\x00OW\0\0\xf0\xff\xff\xff" + b"x" * 500
+        )
 
 
 def test_fewer_pixels_than_promised_are_refused():
@@ -150,7 +153,9 @@ def test_a_wrong_value_representation_is_refused():
         described(whole.replace(b"\x08\0\x60\0CS", b"\x08\0\x60\0\x01\x02"))
 
 
-@pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2.3/4", "1..2", "1.2.", "a.b", "9" * 65, ""])
+@pytest.mark.parametrize(
+    "uid", ["../../etc/passwd", "1.2.3/4", "1..2", "1.2.", "a.b", "9" * 65, ""]
+)
 @pytest.mark.parametrize("which", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
 def test_names_that_break_the_rules_are_refused(which, uid, recwarn):
     data = image()
@@ -168,7 +173,9 @@ def test_quarantine_gives_such_names_one_of_ours_always_the_same():
     assert one.given_uid == "../../etc/passwd"
 
 
-@pytest.mark.parametrize("expected", [Expected(CT, "1.2.9"), Expected("1.2.840.10008.5.1.4.1.1.4", "1.2.3.4")])
+@pytest.mark.parametrize(
+    "expected", [Expected(CT, "1.2.9"), Expected("1.2.840.10008.5.1.4.1.1.4", "1.2.3.4")]
+)
 def test_an_object_other_than_announced_is_refused(expected):
     with pytest.raises(Mismatch):
         described(image(), expected=expected)
@@ -218,4 +225,6 @@ def test_any_bytes_are_facts_or_a_refusal(data, syntax):
 
 
 def test_the_walk_never_reads_pixels():
-    assert header.walk(io.BytesIO(encoded(image())).getvalue(), "explicit", {0x7FE00010}).values == {}
+    assert (
+        header.walk(io.BytesIO(encoded(image())).getvalue(), "explicit", {0x7FE00010}).values == {}
+    )

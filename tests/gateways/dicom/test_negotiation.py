@@ -1,6 +1,7 @@
 """Is each machine told exactly what it may send, and refused for the right reason?"""
 
 import pytest
+
 from liane.gateways.dicom import negotiation, pdu, registry
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from liane.gateways.dicom import command, pdu, registry
 from liane.gateways.dicom.pdu import Malformed
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pynetdicom.fsm import TRANSITION_TABLE
+
 from liane.gateways.dicom import state
 from liane.gateways.dicom.association import Association
 from liane.gateways.dicom.listener import Listener
-from pynetdicom.fsm import TRANSITION_TABLE
 
 
 def test_the_table_equals_that_of_an_independent_implementation():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+
 from liane.store.resources import read
 from tests.gateways.dicom.test_header import CT, encoded, image
 

@@ -146,9 +146,7 @@ async def test_frames_and_pictures(web, services):
 async def test_frames_of_big_endian_come_as_little_endian(web, services):
     pixels = bytes(range(32))
     await file_object(services, file_of(image(PixelData=pixels), BIG), source="test")
-    [frame] = parts_of(
-        await web("GET", "/studies/1.2.3/series/1.2.3.1/instances/1.2.3.4/frames/1")
-    )
+    [frame] = parts_of(await web("GET", "/studies/1.2.3/series/1.2.3.1/instances/1.2.3.4/frames/1"))
     assert frame == b"".join(bytes((pixels[n + 1], pixels[n])) for n in range(0, 32, 2))
 
 
@@ -211,7 +209,12 @@ async def test_bad_parts_fail_alone(web):
     bad_uid["SOPInstanceUID"]._value = "../../x"
     hidden = part10.front(CT, "1.2.3.9", LITTLE) + encoded(image())
     body, headers = multipart(
-        good, b"MZ not dicom", good[:-9], file_of(bad_uid), hidden, file_of(image(StudyInstanceUID="1.9"))
+        good,
+        b"MZ not dicom",
+        good[:-9],
+        file_of(bad_uid),
+        hidden,
+        file_of(image(StudyInstanceUID="1.9")),
     )
     answer = await web("POST", "/studies/1.2.3", content=body, headers=headers)
     assert answer.status_code == 202

@@ -153,9 +153,7 @@ async def test_the_reader_scrolls_by_wheel_keys_and_presets(ward):
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = await browser.new_context(viewport={"width": 1440, "height": 900}, locale="fr-FR")
-        await context.add_cookies(
-            [{"name": "liane_session", "value": ward.token, "url": ward.url}]
-        )
+        await context.add_cookies([{"name": "liane_session", "value": ward.token, "url": ward.url}])
         page = await context.new_page()
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
