@@ -121,6 +121,13 @@ class Ledger:
             self.answered(control_id, code)
         self._base.execute("commit")
 
+    def withdraw(self, control_ids: Iterable[str]) -> None:
+        """Take back promises of things that never left."""
+        rows = [(one,) for one in control_ids]
+        self._base.execute("begin")
+        self._base.executemany("delete from outbox where control_id = ? and code is null", rows)
+        self._base.execute("commit")
+
     def waiting(self) -> list[Parcel]:
         """What was promised and not answered, in order."""
         rows = self._base.execute(

@@ -23,8 +23,9 @@ from liane.demo.mllp import MllpLine
 from liane.demo.people import Person, population, present
 from liane.demo.seed import MARKER, read_marker
 
-PANELS_PER_REPORT = 2
+PANELS_PER_REPORT = 1
 WRITE_EVERY_SECONDS = 0.2
+LAST_ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Measures:
     waits: list[float] = field(default_factory=list)
     codes: dict[str, int] = field(default_factory=dict)
     late: float = 0.0
+    left: set[str] = field(default_factory=set)
 
     def __str__(self) -> str:
         """One line for people and programs."""
@@ -63,7 +65,10 @@ async def run_load(doors: Doors, ledger: Ledger, order: LoadOrder, stop: asyncio
     """Send for the time ordered; the measures."""
     async with FhirDoor(doors) as fhir:
         anchor, _ = read_marker(await fhir.read("Basic", MARKER))
-    anchor = anchor or datetime.now(UTC)
+    anchor = anchor or datetime.now(UTC).replace(microsecond=0)
+    if ledger.state("loaded") != anchor.isoformat():
+        ledger.forget()
+        ledger.promise([], {"loaded": anchor.isoformat()})
     run = f"{int(time.time()) % 10_000_000:07d}"
     parcels = _parcels(anchor, order, run)
     ledger.promise(one for lane in parcels for one in lane)
@@ -71,28 +76,39 @@ async def run_load(doors: Doors, ledger: Ledger, order: LoadOrder, stop: asyncio
     start = time.perf_counter() + 0.2
     writer = asyncio.create_task(_write_answers(ledger, answers))
     sending = [
-        asyncio.create_task(_connection(doors, lane, start, order, measures, answers))
+        asyncio.create_task(_connection(doors, lane, start, order, measures, answers, stop))
         for lane in parcels
     ]
     await _until(stop, sending)
     measures.seconds = time.perf_counter() - start
+    never_left = (
+        one.control_id for lane in parcels for one in lane if one.control_id not in measures.left
+    )
+    ledger.withdraw(never_left)
     writer.cancel()
     ledger.answered_many(answers)
     return measures
 
 
 async def _until(stop: asyncio.Event, sending: list[asyncio.Task[None]]) -> None:
-    """Wait for all of `sending`, or for `stop`, which ends them. Raises what they raise."""
-    stopped = asyncio.create_task(stop.wait())
-    todo: set[asyncio.Task[None]] = set(sending)
-    while todo and not stopped.done():
-        done, _ = await asyncio.wait({*todo, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        todo -= done
-        for task in done - {stopped}:
-            task.result()
-    for task in (*todo, stopped):
-        task.cancel()
-    await asyncio.gather(*todo, stopped, return_exceptions=True)
+    """Wait for all of `sending`; once `stop` is set, only so long as an answer may take."""
+    everything = asyncio.create_task(_all(sending))
+    stopped = asyncio.create_task(_set(stop))
+    await asyncio.wait({everything, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    try:
+        async with asyncio.timeout(LAST_ANSWER_SECONDS if stop.is_set() else None):
+            await everything
+    except TimeoutError:
+        pass  # what was sent and not answered stays so in the ledger
+
+
+async def _all(sending: list[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*sending)
+
+
+async def _set(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _connection(
@@ -102,6 +118,7 @@ async def _connection(
     order: LoadOrder,
     measures: Measures,
     answers: list[tuple[str, str]],
+    stop: asyncio.Event,
 ) -> None:
     line = MllpLine(doors.mllp.host, doors.mllp.port)
     every = order.connections / order.rate
@@ -110,6 +127,9 @@ async def _connection(
         ahead = due - time.perf_counter()
         if ahead > 0:
             await asyncio.sleep(ahead)
+        if stop.is_set():
+            break
+        measures.left.add(parcel.control_id)
         sent = time.perf_counter()
         measures.late = max(measures.late, sent - due)
         answer = await line.send(parcel.payload)
@@ -139,7 +159,8 @@ def _parcels(anchor: datetime, order: LoadOrder, run: str) -> list[list[Parcel]]
         group = people[connection :: order.connections]
         person = group[(index // order.connections) % len(group)]
         at = began + timedelta(seconds=index)
-        move = hospital.current_move(hospital.lodgers[person.number], at)
+        stay = hospital.current_move(hospital.lodgers[person.number], at)
+        move = replace(stay, venue=f"{run}{person.number:04d}")
         control_id = f"L{run}{index:06d}"
         if index // order.connections % 5 == 4:
             turns[person.number] += 1
