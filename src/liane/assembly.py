@@ -32,15 +32,18 @@ from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
 from liane.identity import application as identity_application
 from liane.identity.commands import WEB_CLIENT_ID, clear_expired, web_client_secret
+from liane.importing.words import words_of
 from liane.installation import Dsns, data_home, database_running, identity_settings
 from liane.projections import PROJECTIONS
 from liane.rooms.imaging import pages as imaging_pages
 from liane.rooms.patients import pages as patients_pages
 from liane.rooms.record import pages as record_pages
+from liane.rooms.record.agents import WORDS_JOB, words_job
 from liane.rooms.record.tiles import tile_facts
 from liane.settings import Settings
 from liane.store import Database, jobs, sequencer
 from liane.store.blobs import Blobs
+from liane.store.jobs import Handler
 from liane.ui import styleguide
 from liane.ui.routing import Routes
 from liane.ui.services import Services
@@ -134,9 +137,7 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> ASGIA
 
     async def tidy() -> None:
         identity = identity_settings(settings, dsns)
-        await upkeep.run(
-            services.database, services.sessions, partial(clear_expired, identity)
-        )
+        await upkeep.run(services.database, services.sessions, partial(clear_expired, identity))
 
     return create_app(
         services,
@@ -223,6 +224,11 @@ def run_gateway(settings: Settings) -> int:
     return _run_until_stopped(settings, serve)
 
 
+def job_handlers(services: Services) -> dict[str, Handler]:
+    """What the worker does after commits, by kind of job."""
+    return {WORDS_JOB: words_job(services.blobs, words_of)}
+
+
 def run_worker(settings: Settings) -> int:
     """`liane worker`: sequencer, sealer and jobs, until told to stop."""
 
@@ -230,7 +236,7 @@ def run_worker(settings: Settings) -> int:
         await asyncio.gather(
             sequencer.run(services.database.dsn, stop),
             sealing.run(services.database, services.home, stop),
-            jobs.work(services.database, {}, stop),
+            jobs.work(services.database, job_handlers(services), stop),
         )
 
     return _run_until_stopped(settings, work)

@@ -6,6 +6,8 @@ import html
 import re
 from typing import Any
 
+from liane.base.text import visible
+
 _READABLE = frozenset(
     {
         "authorString", "clinicalInformation", "comment", "conclusion", "content", "description",
@@ -16,6 +18,8 @@ _READABLE = frozenset(
 _TAG = re.compile(r"<[^>]{0,4000}>")
 _BLANKS = re.compile(r"\s+")
 _LIMIT_CHARACTERS = 500_000
+LONGEST_NARRATIVE = 200_000
+"""Characters of the words of a document kept beside it."""
 
 
 def words(resource: dict[str, Any]) -> str:
@@ -43,3 +47,10 @@ def _gather(node: dict[str, Any], found: dict[str, None]) -> None:
                     _gather(item, found)
                 elif isinstance(item, str) and key in _READABLE:
                     found[item] = None
+
+
+def narrative(text: str) -> dict[str, str]:
+    """Words for readers and for search, as an inert narrative (every sign escaped)."""
+    readable = html.escape(visible(text)[:LONGEST_NARRATIVE], quote=False)
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{readable}</p></div>'
+    return {"status": "generated", "div": div}

@@ -8,9 +8,10 @@ from typing import Any
 from liane.base.errors import Invalid
 from liane.base.ids import stable_id
 from liane.fhir.dates import interval
+from liane.fhir.narrative import narrative
 from liane.gateways.cda import ClinicalDocument, parse
 from liane.gateways.cda.codec import Patient
-from liane.importing.house import RFC3986, House, narrative, present
+from liane.importing.house import RFC3986, House, present
 from liane.importing.report import Tally
 from liane.rooms import patients, record
 from liane.rooms.patients import Identifier

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from liane.access.actor import Actor
 from liane.base.errors import NotFound
-from liane.base.text import visible
 from liane.importing.mapping import Mapping
 from liane.rooms import patients
 from liane.rooms.patients import Identifier
 from liane.store import Tx
 from liane.ui.services import Services
 
-LIMIT_TEXT_CHARACTERS = 200_000
 RFC3986 = "urn:ietf:rfc:3986"
 
 
@@ -39,13 +36,6 @@ async def known_patient(tx: Tx, numbers: Sequence[Identifier]) -> str:
             "No patient has this number: import the identities first.",
         )
     return found
-
-
-def narrative(text: str) -> dict[str, str]:
-    """Words for readers and for search, as an inert narrative."""
-    words = escape(visible(text)[:LIMIT_TEXT_CHARACTERS], quote=False)
-    div = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{words}</p></div>'
-    return {"status": "generated", "div": div}
 
 
 def present(resource: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from liane.base.errors import Invalid
 from liane.base.ids import stable_id
 from liane.base.text import visible
 from liane.fhir.dates import ZONE
-from liane.importing.house import RFC3986, House, known_patient, narrative, present
+from liane.fhir.narrative import narrative
+from liane.importing.house import RFC3986, House, known_patient, present
 from liane.importing.mapping import PdfRule
 from liane.importing.report import Tally
 from liane.importing.words import words_of

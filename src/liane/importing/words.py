@@ -14,6 +14,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from liane.base.errors import LianeError
+from liane.gateways.cda import codec
+
 LIMIT_SECONDS = 60
 LIMIT_MEMORY_BYTES = 1536 * 1024 * 1024
 LIMIT_PAGES = 60
@@ -41,6 +44,12 @@ def _language() -> str:
 
 def words_of(content: bytes, content_type: str, *, scans: bool = True) -> str:
     """The words of a document; empty when there are none or they cannot be read."""
+    if content_type.startswith("text/plain"):
+        return content.decode("utf-8", "replace")
+    if content_type.endswith("xml"):
+        return _clinical_document_text(content)
+    if content_type != "application/pdf" and not content_type.startswith("image/"):
+        return ""
     with tempfile.TemporaryDirectory(prefix="liane-words-") as name:
         folder = Path(name)
         if content_type == "application/pdf":
@@ -55,6 +64,13 @@ def words_of(content: bytes, content_type: str, *, scans: bool = True) -> str:
             picture.write_bytes(content)
             pages = [picture]
         return "\n".join(filter(None, (_read_page(page) for page in pages)))
+
+
+def _clinical_document_text(content: bytes) -> str:
+    try:
+        return codec.parse(content).text
+    except LianeError:
+        return ""
 
 
 def _limited() -> None:

@@ -16,7 +16,8 @@ from liane.access.actor import Actor
 from liane.base.errors import Conflict, Invalid, Issue
 from liane.fhir.validation import validate
 from liane.rooms.record import rules
-from liane.store import Tx
+from liane.rooms.record.agents import WORDS_JOB
+from liane.store import Tx, jobs
 from liane.store.blobs import Blobs
 from liane.store.resources import Version, Write, read_many
 
@@ -127,6 +128,8 @@ async def file_document(
     if content:
         stored = await blobs.put(content)
         document["content"] = [rules.attachment(document, stored.sha256, stored.size, content_type)]
+        if not document.get("text"):
+            await jobs.enqueue(tx, WORDS_JOB, document["id"], {"id": document["id"]})
     changes = [Write(document, id=document["id"])]
     if replaces is not None:
         changes.insert(0, await _superseded(tx, document, patient_id, replaces))

@@ -7,7 +7,6 @@ a first transmission, a replacement or a deletion, told by the event, ORC-1 and 
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 from liane.base.errors import Invalid
 from liane.base.text import visible
+from liane.fhir.narrative import narrative
 from liane.gateways.hl7v2.codec import Message, Segment
 from liane.gateways.hl7v2.mapping import cda_facts, values
 from liane.gateways.hl7v2.mapping.cda_facts import CdaFacts, master_value
@@ -235,13 +235,6 @@ def _from_cda(facts: CdaFacts, master: str) -> Json:
     if facts.text:
         told["text"] = narrative(facts.text)
     return without_empty(told)
-
-
-def narrative(text: str) -> Json:
-    """Words for readers and for search, as an inert narrative (every sign escaped)."""
-    words = html.escape(visible(text)[: cda_facts.MAX_TEXT_CHARS], quote=False)
-    div = f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{words}</p></div>'
-    return {"status": "generated", "div": div}
 
 
 def _text_lines(found: list[Group]) -> str:
