@@ -72,7 +72,6 @@ def identity_settings(settings: Settings, dsns: Dsns) -> IdentitySettings:
         secret_key=secret(settings, "identity"),
         issuer_base=settings.base_url,
         rsa_key_path=data_home(settings) / "secrets" / "oidc.pem",
-        session_hours=int(settings.session_absolute_hours),
     )
 
 

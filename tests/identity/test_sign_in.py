@@ -13,9 +13,11 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import asyncpg
 import httpx
 import pytest
 from joserfc import jwt
@@ -159,6 +161,23 @@ async def test_b1_the_session_secret_is_new_at_each_sign_in_and_the_old_one_dies
     answer = await browser.get(f"{house.base_url}/sign-in")
     await follow_to_callback(browser, answer)
     assert await house.services.sessions.resolve(first) is None
+
+
+async def test_the_next_person_at_a_shared_post_is_asked_for_a_password(
+    house: House, claire: str, browser: httpx.AsyncClient, test_database: Any
+) -> None:
+    """B2: the carer's session here has ended, her browser is still open."""
+    await sign_in(browser, house.base_url, LOGIN, PASSWORD)
+    connection = await asyncpg.connect(test_database.identity_dsn)
+    longest = await connection.fetchval(
+        "select max(expire_date) - now() from identity.django_session where session_key = $1",
+        browser.cookies["liane_id_session"],
+    )
+    assert longest <= timedelta(seconds=120)
+    await connection.execute("update identity.django_session set expire_date = now()")
+    await connection.close()
+    form = await open_form(browser, house.base_url)
+    assert 'name="password"' in form.text
 
 
 # -- the authorization endpoint ----------------------------------------------------------------

@@ -18,6 +18,12 @@ log = logging.getLogger(__name__)
 PREFIX = "/id"
 """Where the application is mounted."""
 
+FRESH_SECONDS = 120
+"""How long a password counts after it was given: enough to come back to the application that
+asked. A ward shares its workstations: when someone's session there has ended, whoever comes next
+must not be signed in as that person by a session forgotten here.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
@@ -36,7 +42,6 @@ class IdentitySettings:
     access_token_seconds: int = 3600
     pool_size: int = 4
     """Connections to PostgreSQL of this process, at most."""
-    session_hours: int = 12
     failures_per_address_per_minute: int = 30
 
     @property
@@ -212,7 +217,7 @@ def _cookies(settings: IdentitySettings) -> dict[str, Any]:
     return {
         "SESSION_COOKIE_NAME": "liane_id_session",
         "SESSION_COOKIE_PATH": PREFIX,
-        "SESSION_COOKIE_AGE": settings.session_hours * 3600,
+        "SESSION_COOKIE_AGE": FRESH_SECONDS,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.secure,
         "SESSION_EXPIRE_AT_BROWSER_CLOSE": True,
