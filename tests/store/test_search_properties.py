@@ -121,7 +121,7 @@ async def test_only_the_last_version_is_found_by_its_values(
             version = await put(tx, resource)
             assert version.resource["valueQuantity"]["value"].as_tuple() == value.as_tuple()
         last[id_] = (code, day, value)
-    present = {id_: facts for id_, facts in last.items()}
+    present = last
     others = {"a", "b"} - set(present)
     for code in ("c1", "c2", "c3"):
         expected = {id_ for id_, facts in present.items() if facts[0] == code}

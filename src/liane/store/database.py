@@ -36,6 +36,8 @@ SESSION = {
     "jit": "off",
     "timezone": "UTC",
     "plan_cache_mode": "auto",
+    # Solid-state disks and a warm cache: a server of the site may still have the default of 4.
+    "random_page_cost": "1.1",
 }
 PATIENCE_SECONDS = 4.0
 """How long a new unit of work waits for a server that is restarting."""
