@@ -375,3 +375,40 @@ async def test_synthea_comes_in_once_with_its_ids(
     assert report.stored.total() == len(wanted)
     again = await import_paths(services, paths)
     assert (again.stored.total(), again.known_files) == (0, 4)
+
+
+async def test_an_interrupted_file_goes_on_where_it_stopped(
+    services: Services, folder: Path, test_database: Any
+) -> None:
+    """Half of a file was stored when the machine went down; the second run stores the rest."""
+    half = [json.dumps(patient(f"p{n}", f"{n}")) for n in range(5)]
+    whole = [json.dumps(patient(f"p{n}", f"{n}")) for n in range(10)]
+    (folder / "half.ndjson").write_text("\n".join(half))
+    await import_paths(services, [folder])
+    (folder / "half.ndjson").unlink()
+    (folder / "whole.ndjson").write_text("\n".join(whole))
+    report = await import_paths(services, [folder])
+    assert (report.stored["Patient"], report.skipped) == (5, 5)
+    assert await count(test_database) == {"Patient": 10}
+    async with services.database.reading() as tx:
+        versions = await resources.history(tx, "Patient")
+    assert {version.version for version in versions} == {1}
+
+
+async def test_a_corrected_line_replaces_the_earlier_one(
+    services: Services, folder: Path, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(
+        MAPPING.replace('patient = "IPP"\ndate', 'number = "NUM"\npatient = "IPP"\ndate')
+    )
+    (folder / "a.json").write_text(json.dumps(patient()))
+    head = "NUM;IPP;DATE;ANALYSE;LOINC;VALEUR;UNITE;MIN;MAX\n"
+    line = "7;42;03/05/2024 08:30;K;2823-3;{};mmol/L;3,5;4,5\n"
+    (folder / "resultats1.csv").write_text(head + line.format("4,1"))
+    (folder / "resultats2.csv").write_text(head + line.format("5,2"))
+    report = await import_paths(services, [folder], mapping)
+    assert report.refused == []
+    async with services.database.reading() as tx:
+        versions = await resources.history(tx, "Observation")
+    assert [str(v.resource["valueQuantity"]["value"]) for v in versions] == ["5.2", "4.1"]
