@@ -24,7 +24,7 @@ from liane.gateways.hl7v2.codec import Message
 from liane.gateways.hl7v2.inbox import Settlement
 from liane.gateways.hl7v2.interpreting import INTERPRETERS
 from liane.gateways.hl7v2.partners import Partner
-from liane.gateways.hl7v2.work import NotInterpreted, PatientUnknown, Work
+from liane.gateways.hl7v2.work import AgreedTraits, NotInterpreted, PatientUnknown, Work
 from liane.store import Database
 from liane.store.blobs import Blobs
 
@@ -112,6 +112,7 @@ class Applier:
         self._database = database
         self._blobs = blobs
         self._locks = PatientLocks()
+        self._agreed = AgreedTraits()
 
     async def apply(
         self, message_id: str, message: Message, partner: Partner, received_at: datetime
@@ -161,7 +162,16 @@ class Applier:
         source = partner.source(message.header.get(3), message.header.get(4))
         actor = partner_actor(partner.name, partner.establishment or None)
         async with _overtaken_told_apart(), self._database.transaction() as tx:
-            work = Work(tx, actor, self._blobs, partner, message, source, received_at)
+            work = Work(
+                tx,
+                actor,
+                self._blobs,
+                self._agreed,
+                partner,
+                message,
+                source,
+                received_at,
+            )
             await interpreter(work)
             fate = Settlement(
                 State.APPLIED,

@@ -7,7 +7,6 @@ used for somebody else, and the message waits for the identity staff.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from liane.base.errors import Conflict, Invalid
@@ -21,11 +20,6 @@ from liane.rooms import patients
 from liane.store.resources import read
 
 Json = dict[str, Any]
-
-AGREED_SECONDS = 30.0
-"""A laboratory sends many messages for one patient: the same traits are not compared each time."""
-MAX_AGREED = 20_000
-_agreed: dict[tuple[str, str, str], float] = {}
 
 
 async def known_or_provisional(work: Work) -> str:
@@ -106,8 +100,7 @@ def unknown_patient() -> PatientUnknown:
 async def refuse_somebody_else(work: Work, pid: Segment, patient_id: str) -> None:
     """Hold the message when both name and birth date contradict the identity we hold."""
     family, born = fold(pid.get(5)), fhir_date(pid.get(7)[:8]) or ""
-    checked = (patient_id, family, born)
-    if not family or not born or _agreed.get(checked, 0.0) > time.monotonic():
+    if not family or not born or work.agreed.lately(patient_id, family, born):
         return
     version = await read(work.tx, "Patient", patient_id)
     if version is None or version.deleted:
@@ -117,9 +110,7 @@ async def refuse_somebody_else(work: Work, pid: Segment, patient_id: str) -> Non
     families = [fold(name.get("family", "")) for name in ours.get("name", [])]
     families = [name for name in families if name]
     if same_birth or not families or family in families:
-        if len(_agreed) > MAX_AGREED:
-            _agreed.clear()
-        _agreed[checked] = time.monotonic() + AGREED_SECONDS
+        work.agreed.remember(patient_id, family, born)
         return
     raise PatientUnknown(
         "hl7v2.patient-contradiction",

@@ -235,6 +235,6 @@ INTERPRETERS: Mapping[str, Interpreter] = {
     "OML^O21": ordering,
     **{f"SIU^{event}": scheduling for event in ("S12", "S13", "S14", "S15", "S17", "S26")},
 }  # fmt: skip
-"""Message and event to what is done. `docs/reference/hl7v2.md` lists the same (a test holds it)."""
+"""Message and event to what is done."""
 
 __all__ = ["INTERPRETERS", "NotInterpreted", "PatientUnknown", "Work"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,28 @@ class PatientUnknown(Conflict):
     """The message waits for the identity staff: its patient is not known, or not for sure."""
 
 
+class AgreedTraits:
+    """Patients whose name and birth date were compared with those of a message a moment ago: a
+    laboratory sends many messages for one patient, and the same traits need not be read each time.
+    """
+
+    SECONDS = 30.0
+    MOST = 20_000
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, str, str], float] = {}
+
+    def lately(self, patient: str, family: str, born: str) -> bool:
+        """Whether these traits were found to agree within the last seconds."""
+        return self._until.get((patient, family, born), 0.0) > time.monotonic()
+
+    def remember(self, patient: str, family: str, born: str) -> None:
+        """They agree now."""
+        if len(self._until) >= self.MOST:
+            self._until.clear()
+        self._until[patient, family, born] = time.monotonic() + self.SECONDS
+
+
 class NotInterpreted(Exception):
     """A well-formed message that asks nothing of us."""
 
@@ -39,6 +62,7 @@ class Work:
     tx: Tx
     actor: Actor
     blobs: Blobs
+    agreed: AgreedTraits
     partner: Partner
     message: Message
     source: Source
