@@ -13,7 +13,12 @@ from liane.access.staff import enrol
 from liane.gateways.dicom import partners as dicom_partners
 from liane.gateways.hl7v2 import partners as hl7v2_partners
 from liane.identity import commands
-from liane.installation import Dsns, database_running, identity_settings
+from liane.installation import (
+    Dsns,
+    database_running,
+    identity_settings,
+    prepare_if_new,
+)
 from liane.projections import PROJECTIONS
 from liane.settings import Settings
 from liane.store import Database
@@ -27,6 +32,7 @@ def add_user(settings: Settings, given: argparse.Namespace) -> int:
         password = shown = secrets.token_urlsafe(12)
     name = given.name or given.login
     with database_running(settings) as dsns:
+        prepare_if_new(settings, dsns)
         asyncio.run(_enrol(settings, dsns, given, name))
         commands.add_user(
             identity_settings(settings, dsns), login=given.login, password=password, name=name
@@ -53,6 +59,7 @@ async def _enrol(settings: Settings, dsns: Dsns, given: argparse.Namespace, name
 def add_client(settings: Settings, given: argparse.Namespace) -> int:
     """`liane client add`: prints the keys, once."""
     with database_running(settings) as dsns:
+        prepare_if_new(settings, dsns)
         keys = commands.add_client(
             identity_settings(settings, dsns),
             name=given.name,
@@ -70,6 +77,7 @@ def add_client(settings: Settings, given: argparse.Namespace) -> int:
 def accept_loopback(settings: Settings) -> int:
     """`liane partner accept-loopback`: for the demonstration and for tests."""
     with database_running(settings) as dsns:
+        prepare_if_new(settings, dsns)
         asyncio.run(introduce_loopback(settings, dsns))
     print("HL7 v2 and DICOM systems of this machine may send, as a provisional partner.")
     return 0

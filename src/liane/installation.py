@@ -13,7 +13,7 @@ from pathlib import Path
 from liane.identity import IdentitySettings
 from liane.settings import Settings
 from liane.store.embedded import EmbeddedServer
-from liane.store.migrate import migrate
+from liane.store.migrate import migrate, missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +88,9 @@ def prepare(settings: Settings, dsns: Dsns) -> None:
     identity = identity_settings(settings, dsns)
     commands.migrate(identity)
     commands.configure_web_client(identity, settings.base_url)
+
+
+def prepare_if_new(settings: Settings, dsns: Dsns) -> None:
+    """`prepare`, when the database is not at this release; commands may come before any start."""
+    if asyncio.run(missing(dsns.owner)):
+        prepare(settings, dsns)

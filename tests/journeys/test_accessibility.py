@@ -32,7 +32,7 @@ PAGES = {
         "/documents",
         "/no-such-page",
     ),
-    IT: ("/", "/interfaces", "/interfaces/messages", "/styleguide"),
+    IT: ("/", "/interfaces", "/interfaces/partners/demo-loopback", "/styleguide"),
 }
 
 

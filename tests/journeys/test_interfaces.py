@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys import hospital as doors
-from tests.journeys.hospital import IT, Hospital
+from tests.journeys.hospital import IT, NURSE, Hospital
 from tests.journeys.steps import sign_in
 
 pytestmark = pytest.mark.journey
@@ -27,5 +27,13 @@ async def test_it_reads_a_kept_message_in_plain_words(page: Page, hospital: Hosp
     await sign_in(page, hospital, IT)
     await page.goto(f"{hospital.installation.base_url}/interfaces")
     await expect(page.locator("main")).to_contain_text("Simulateur de démonstration")
-    await page.goto(f"{hospital.installation.base_url}/interfaces/messages?state=failed")
-    await expect(page.locator("main")).to_contain_text("ORU")
+    kept = page.locator("a[href^='/interfaces/messages/']", has_text="ORU").first
+    await kept.click()
+    await expect(page.locator("main")).to_contain_text("OBX")
+    await expect(page.locator("main")).to_contain_text("PID")
+
+
+async def test_a_nurse_does_not_see_the_interfaces(page: Page, hospital: Hospital) -> None:
+    await sign_in(page, hospital, NURSE)
+    await page.goto(f"{hospital.installation.base_url}/interfaces")
+    await expect(page.locator("main")).to_contain_text("Votre rôle ne permet pas")

@@ -70,3 +70,28 @@ async def test_a_job_whose_worker_died_is_taken_up_again(database: Database) -> 
     database.clock = FrozenClock(now + timedelta(seconds=jobs.LEASE_SECONDS + 1))
     (again,) = await jobs._claim(database, {"ocr": None}, 5)
     assert again.attempts == 2
+
+
+async def test_a_worker_never_takes_more_jobs_than_it_can_run(database: Database) -> None:
+    async with database.transaction() as tx:
+        for number in range(200):
+            await jobs.enqueue(tx, "many", f"n{number}", {"n": number})
+    at_once, most, done = 0, 0, asyncio.Event()
+    seen: set[int] = set()
+
+    async def handle(_database: Database, job: jobs.Job) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.001)
+        at_once -= 1
+        seen.add(job.payload["n"])
+        if len(seen) == 200:
+            done.set()
+
+    stop = asyncio.Event()
+    working = asyncio.create_task(jobs.work(database, {"many": handle}, stop, concurrency=3))
+    await asyncio.wait_for(done.wait(), 30)
+    stop.set()
+    await working
+    assert most <= 3

@@ -7,16 +7,18 @@ returning id;
 
 -- name: claim
 -- Take due jobs that nobody works on; a lease that ran out means its worker died.
-update work.job j
-set attempts = attempts + 1, lease_until = $2::timestamptz + make_interval(secs => $4)
-from (
+-- The choice is made once, apart: inside a join it could be made again and exceed the limit.
+with due as materialized (
   select id from work.job
   where tenant = current_setting('liane.tenant')::smallint and failed is null
     and run_at <= $2::timestamptz and kind = any($1::text[])
     and (lease_until is null or lease_until < $2::timestamptz)
   order by run_at, id limit $3
   for update skip locked
-) due
+)
+update work.job j
+set attempts = attempts + 1, lease_until = $2::timestamptz + make_interval(secs => $4)
+from due
 where j.tenant = current_setting('liane.tenant')::smallint and j.id = due.id
 returning j.id, j.kind, j.key, j.payload, j.attempts, j.enqueued;
 
