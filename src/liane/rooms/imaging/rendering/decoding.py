@@ -151,10 +151,14 @@ def _rle(data: bytes, layout: Layout) -> Any:
     planes = np.zeros((layout.samples, size, pixels), np.uint8)
     for number, start in enumerate(starts):
         end = starts[number + 1] if number + 1 < count else len(data)
+        if not 64 <= start < end <= len(data):
+            raise Unreadable("an RLE segment lies outside its frame")
         # PackBits grows 64 times at most, and the frame's length is bounded: no bomb fits in.
         segment = imagecodecs.packbits_decode(data[start:end])
         plane = np.frombuffer(segment, np.uint8)[:pixels]
-        planes[number // size, size - 1 - number % size, : len(plane)] = plane
+        if len(plane) != pixels:
+            raise Unreadable("an RLE segment is shorter than the image")
+        planes[number // size, size - 1 - number % size] = plane
     samples = np.ascontiguousarray(np.moveaxis(planes, 1, 2)).view(f"<u{size}")[..., 0]
     shaped = samples.reshape(layout.samples, layout.rows, layout.columns)
     return shaped[0] if layout.samples == 1 else np.moveaxis(shaped, 0, 2)

@@ -58,14 +58,20 @@ def colours(frame: Array, data: Dataset, photometric: str, *, decoded_to_rgb: bo
     """Eight-bit RGB of a colour frame."""
     if photometric == "PALETTE COLOR":
         coloured = apply_color_lut(frame.astype(np.uint16), data)[..., :3]
-        eight = coloured if coloured.dtype == np.uint8 else coloured >> 8
-        return np.asarray(eight, np.uint8)
+        return np.asarray(coloured >> (8 if _is_deep(data) else 0), np.uint8)
     bits = int(data.get("BitsStored", 8))
     eight = frame if bits <= 8 else frame >> (bits - 8)
     eight = np.clip(eight, 0, 255)[..., :3]
     if photometric.startswith("YBR_FULL") and not decoded_to_rgb:
         return _from_ybr(eight)
     return np.asarray(eight, np.uint8)
+
+
+def _is_deep(data: Dataset) -> bool:
+    """Whether a palette really holds 16-bit values: some say 16 and write 8."""
+    entries = int(data.RedPaletteColorLookupTableDescriptor[0]) or 65536
+    every = apply_color_lut(np.arange(entries, dtype=np.uint16), data)
+    return bool(every.max() > 255)
 
 
 def _rescaled(frame: Array, data: Dataset, index: int) -> Array:
