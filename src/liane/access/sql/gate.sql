@@ -5,9 +5,9 @@ false
 -- name: of_establishments
 -- Patients with any tie, present or past, to one of the establishments {1}.
 exists (
-  select 1 from access.relation r
-  where r.tenant = current_setting('liane.tenant')::smallint and r.patient = {patient}
-    and r.establishment = any({1}::text[]))
+  select 1 from access.relation gate_tie
+  where gate_tie.tenant = current_setting('liane.tenant')::smallint and gate_tie.patient = {patient}
+    and gate_tie.establishment = any({1}::text[]))
 
 -- name: of_staff
 -- Patients of the units {1}, in the care team of {2}, or within a declared wider scope: clinical
@@ -15,15 +15,15 @@ exists (
 -- identity is protected.
 ({4}::boolean
  or exists (
-  select 1 from access.relation r
-  where r.tenant = current_setting('liane.tenant')::smallint and r.patient = {patient}
-    and r.starts <= now() and (r.ends is null or r.ends > now())
-    and ((r.kind = 'care_team' and r.practitioner = {2}::text)
-      or (r.kind <> 'care_team' and r.unit = any({1}::text[]))
-      or r.establishment = any({3}::text[])
-      or (r.establishment = any({5}::text[])
-          and not exists (select 1 from access.protected_patient p
-                          where p.tenant = r.tenant and p.patient = r.patient))))
+  select 1 from access.relation gate_tie
+  where gate_tie.tenant = current_setting('liane.tenant')::smallint and gate_tie.patient = {patient}
+    and gate_tie.starts <= now() and (gate_tie.ends is null or gate_tie.ends > now())
+    and ((gate_tie.kind = 'care_team' and gate_tie.practitioner = {2}::text)
+      or (gate_tie.kind <> 'care_team' and gate_tie.unit = any({1}::text[]))
+      or gate_tie.establishment = any({3}::text[])
+      or (gate_tie.establishment = any({5}::text[])
+          and not exists (select 1 from access.protected_patient gate_wall
+                          where gate_wall.tenant = gate_tie.tenant and gate_wall.patient = gate_tie.patient))))
  or ({6}::boolean and not exists (
-      select 1 from access.protected_patient p
-      where p.tenant = current_setting('liane.tenant')::smallint and p.patient = {patient})))
+      select 1 from access.protected_patient gate_wall
+      where gate_wall.tenant = current_setting('liane.tenant')::smallint and gate_wall.patient = {patient})))
