@@ -254,6 +254,19 @@ def test_a_crash_during_the_first_start_leaves_no_half_made_cluster(tmp_path: Pa
     assert not half.exists()
 
 
+def test_a_setting_that_cannot_work_is_said_instead_of_waited_for(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "home")
+    server.start()
+    server.stop()
+    (server.cluster.root / "operator.conf").write_text("shared_buffers = 'much'\n")
+    with pytest.raises(Unavailable) as refusal:
+        server.start()
+    assert "shared_buffers" in refusal.value.en
+    (server.cluster.root / "operator.conf").unlink()
+    server.start()
+    server.stop()
+
+
 def test_a_deep_home_still_has_a_short_socket(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     with EmbeddedServer(deep) as server:

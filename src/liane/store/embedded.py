@@ -25,6 +25,7 @@ from liane.store.keeper import ALREADY_KEPT
 
 log = logging.getLogger(__name__)
 
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
 Say = Callable[[str], None]
 
 
@@ -103,6 +104,7 @@ class EmbeddedServer:
                 raise self._cannot_start(self._last_words())
         if not self._lock_is_free():
             return
+        _turn_over(self.cluster.log)
         with self.cluster.log.open("ab") as log_file:
             self.cluster.log.chmod(0o600)
             self._keeper = subprocess.Popen(  # noqa: S603 - our own module
@@ -161,6 +163,12 @@ class EmbeddedServer:
             f"Lisez {self.cluster.log}",
             f"Read {self.cluster.log}",
         )
+
+
+def _turn_over(log_file: Path) -> None:
+    """Start a new log when the old one has grown; the one before is kept."""
+    if log_file.exists() and log_file.stat().st_size > LOG_LIMIT_BYTES:
+        log_file.replace(log_file.with_suffix(".log.1"))
 
 
 def create_database(

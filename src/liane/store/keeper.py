@@ -29,6 +29,10 @@ from liane.store.cluster import (
 ALREADY_KEPT = 75
 """Exit status when another keeper holds the lock."""
 
+CANNOT_SERVE = 1
+MOST_SHORT_LIVES = 60
+"""A server that refuses to start so often in a row will not start: a wrong setting, a full disk."""
+
 _ACCESS = """# Written by Liane at each start. Nobody is trusted: every role gives its password.
 local all all scram-sha-256
 """
@@ -58,11 +62,16 @@ class Keeper:
         os.set_blocking(self._wake_write, False)
         self._make_cluster()
         self._write_settings()
+        short_lives = 0
         while not self._stopping:
             self._clear_foreign_pid_file()
             began = time.monotonic()
-            self._serve_once()
-            if not self._stopping and time.monotonic() - began < 1:
+            status = self._serve_once()
+            lived = time.monotonic() - began
+            short_lives = short_lives + 1 if status > 0 and lived < 2 else 0
+            if short_lives > MOST_SHORT_LIVES:
+                return CANNOT_SERVE
+            if not self._stopping and lived < 1:
                 # A server that was killed leaves children that need a moment to go.
                 time.sleep(0.2)
         return 0
@@ -131,8 +140,8 @@ class Keeper:
                     continue
         file.unlink(missing_ok=True)
 
-    def _serve_once(self) -> None:
-        """Run the server until it ends, passing on the wish to stop."""
+    def _serve_once(self) -> int:
+        """Run the server until it ends, passing on the wish to stop; its exit status."""
         command = [str(program("postgres")), "-D", str(self._cluster.data)]
         self._server = subprocess.Popen(  # noqa: S603 - our own program and folder
             as_allowed_account(command, self._cluster),
@@ -146,6 +155,7 @@ class Keeper:
                 self._server.send_signal(signal.SIGINT)
                 told = True
             self._wait_for_news()
+        return self._server.returncode
 
     def _wait_for_news(self) -> None:
         watched = [self._wake_read] if self._stopping else [self._wake_read, 0]
