@@ -128,7 +128,8 @@ def _pictures(run: str) -> Iterator[Parcel]:
 def _resources(run: str) -> Iterator[Parcel]:
     now = datetime.now(UTC)
     for number, person in enumerate(present(now.date()) * 50):
-        body = patient(person, now) | {"id": f"{run}-{number}", "identifier": []}
+        body = patient(person, now) | {"id": f"{run}-{number}"}
+        del body["identifier"]
         payload = json.dumps([body]).encode()
         expects = {"what": "resources", "ids": [f"Patient/{body['id']}"]}
         yield Parcel(f"R{number}", "fhir", person.id, payload, expects)

@@ -84,6 +84,7 @@ class StorageLine:
         self._accepted: set[int] = set()
         self._fragment = 16_000
         self._message_id = 0
+        self._busy = False
 
     async def store(self, file: bytes) -> str:
         """Hand one DICOM file over; the status as four hexadecimal digits (0000: taken).
@@ -92,6 +93,7 @@ class StorageLine:
         broke: whether the picture was taken is then unknown, and it must be sent again.
         """
         sop_class, instance, dataset = _opened(file)
+        self._busy = True
         try:
             async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
                 if self._writer is None:
@@ -106,10 +108,12 @@ class StorageLine:
         except BaseException:
             self._hang_up()
             raise
+        finally:
+            self._busy = False
 
     async def close(self) -> None:
-        """Release the association and hang up."""
-        if self._writer is not None and self._reader is not None:
+        """Release the association and hang up; at once when a picture is under way."""
+        if self._writer is not None and self._reader is not None and not self._busy:
             with contextlib.suppress(OSError, EOFError, TimeoutError, RefusedAssociationError):
                 self._writer.write(struct.pack(">BBI", 5, 0, 4) + bytes(4))
                 await self._writer.drain()
