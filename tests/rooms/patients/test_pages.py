@@ -3,81 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import httpx
 import pytest
 from tests.rooms.patients.ward_people import GAM, IPP_CHG, NOW, moved, person
-from tests.ui.site import Site, site
+from tests.rooms.patients.ward_site import OTHER, WARD, Ward
 
-from liane.access import staff as accounts
 from liane.rooms import patients
-from liane.rooms.patients import pages
-from liane.rooms.record.projection import project as project_record
-from liane.store import Database
-
-WARD, OTHER = "uf-3101", "uf-3102"
-
-
-@dataclass
-class Ward:
-    """A served ward with two patients, and how to ask for its pages."""
-
-    site: Site
-    ids: dict[str, str]
-
-    async def token(self, login: str, role: str, unit: str = WARD) -> str:
-        database, sessions = self.site.services.database, self.site.services.sessions
-        async with database.transaction() as tx:
-            await accounts.enrol(tx, login, f"{login.title()} Essai", role, "chu", [unit])
-        async with database.transaction() as tx:
-            who = await accounts.find(tx, login)
-            assert who is not None
-            return await sessions.start(tx, who)
-
-    async def client(self, role: str, unit: str = WARD) -> httpx.AsyncClient:
-        token = await self.token(role.replace("_", ""), role, unit)
-        return httpx.AsyncClient(
-            base_url=self.site.url,
-            cookies={"liane_session": token},
-            headers={"Origin": self.site.url, "Accept-Language": "fr"},
-            trust_env=False,
-            timeout=30,
-        )
-
-
-PEOPLE = {
-    "jeanne": (
-        "1",
-        "309-1",
-        {"family": "DUBREUIL", "given": "Jeanne", "used": "MOREL", "birth": "1948-03-14"},
-    ),
-    "morel": ("2", "309-2", {"family": "MOREL", "given": "Jeanne", "birth": "1950-02-02"}),
-    "secret": ("3", "310", {"family": "CACHÉE", "given": "Louise", "birth": "1990-05-05"}),
-}
-
-
-@pytest.fixture
-async def ward(database: Database, tmp_path: Path) -> AsyncIterator[Ward]:
-    async with site(
-        database, tmp_path, [pages.routes], ["liane.rooms.patients"], role="medecin"
-    ) as served:
-        database.projections = (patients.project, project_record)
-        ids = {}
-        for name, (ipp, bed, traits) in PEOPLE.items():
-            body = person(ipp=ipp, status="validee", **traits)
-            if name == "secret":
-                body["meta"] = {"security": [{"code": "R"}]}
-            async with database.transaction() as tx:
-                known = await patients.register_identity(tx, GAM, body, source="GAM", at=NOW)
-                place = {"unit": "3101", "room": bed.split("-")[0], "bed": bed}
-                await patients.record_movement(
-                    tx, GAM, moved(known.patient_id, "A01", -5, venue=f"V{ipp}", key=ipp, **place)
-                )
-            ids[name] = known.patient_id
-        yield Ward(served, ids)
 
 
 async def test_the_board_shows_each_patient_once_with_allergies_not_recorded(ward: Ward) -> None:

@@ -22,6 +22,7 @@ from liane.store.resources import Version
 from liane.store.sql import queries
 
 STAYS = queries("liane.rooms.patients", "movements.sql")
+PLACES = queries("liane.rooms.patients", "places.sql")
 IDENTITIES = queries("liane.rooms.patients", "identity.sql")
 TYPES = ("Patient", "Encounter", "Location", "Organization")
 KEPT_AFTER_EXIT = timedelta(days=30)
@@ -67,9 +68,7 @@ async def project(tx: Tx, versions: Sequence[Version]) -> None:
     for (kind, _), version in ours.items():
         if not version.deleted:
             bodies[kind].append(json.loads(version.body))
-    gone = [id_ for (kind, id_), v in ours.items() if v.deleted and kind == "Patient"]
-    if gone:
-        await tx.execute(IDENTITIES["forget_patients"], tx.tenant, gone)
+    await _forget(tx, [key for key, version in ours.items() if version.deleted])
     if bodies["Patient"]:
         told = _identity_told.get() or {}
         rows = [indexing.index_row(patient) | told for patient in bodies["Patient"]]
@@ -79,6 +78,22 @@ async def project(tx: Tx, versions: Sequence[Version]) -> None:
         await structure.project(tx, places)
     if bodies["Encounter"] and not _told_by_movements.get():
         await _adopt(tx, bodies["Encounter"])
+
+
+async def _forget(tx: Tx, gone: Sequence[tuple[str, str]]) -> None:
+    """What was deleted is no longer found, on no board, and opens no chart."""
+    if not gone:
+        return
+    by_kind = {kind: [id_ for found, id_ in gone if found == kind] for kind in TYPES}
+    if by_kind["Patient"]:
+        await tx.execute(IDENTITIES["forget_patients"], tx.tenant, by_kind["Patient"])
+    if by_kind["Location"] or by_kind["Organization"]:
+        places = (by_kind["Location"], by_kind["Organization"])
+        await tx.execute(PLACES["forget_places"], tx.tenant, *places)
+    if by_kind["Encounter"]:
+        await tx.execute(STAYS["forget_stays"], tx.tenant, by_kind["Encounter"])
+        for encounter in by_kind["Encounter"]:
+            await relations.replace_for_encounter(tx, "", encounter, [])
 
 
 async def _adopt(tx: Tx, stays: Sequence[Resource]) -> None:

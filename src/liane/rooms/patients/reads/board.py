@@ -72,6 +72,7 @@ async def units_of(tx: Tx, actor: Actor) -> list[Unit]:
     elif wide:
         rows = await tx.fetch(Q["units_of_establishments"], tx.tenant, sorted(wide))
         wanted = [*(wanted or []), *(row["unit"] for row in rows)]
+    own = {unit for role in roles for unit in role.units}
     rows = await tx.fetch(Q["units"], tx.tenant, wanted, tx.now)
     return [
         Unit(
@@ -83,4 +84,5 @@ async def units_of(tx: Tx, actor: Actor) -> list[Unit]:
             row["expected"],
         )
         for row in rows
+        if row["beds"] or row["present"] or row["expected"] or row["unit"] in own
     ]

@@ -79,3 +79,7 @@ returning s.encounter, s.patient, s.status, s.unit, s.establishment, s.starts, s
 select fact, source, received from patients.movement
 where tenant = $1 and encounter = $2
 order by received, digest
+
+-- name: forget_stays
+-- A deleted Encounter leaves the boards; its movement messages stay kept.
+delete from patients.stay where tenant = $1 and encounter = any($2::text[])

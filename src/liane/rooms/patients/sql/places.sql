@@ -47,3 +47,10 @@ select unit from patients.bed where tenant = $1 and location = $2
 -- name: establishments
 -- The establishment of each care unit.
 select unit, establishment from patients.unit where tenant = $1 and unit = any($2::text[])
+
+-- name: forget_places
+-- Deleted Locations and Organizations leave boards and lists.
+with units as (
+  update patients.unit set active = false where tenant = $1 and unit = any($3::text[])
+)
+update patients.bed set active = false where tenant = $1 and location = any($2::text[])
