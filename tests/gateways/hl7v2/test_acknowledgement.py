@@ -22,12 +22,11 @@ from .messages import adt, msh, oru, pid
 def test_no_sequence_leaves_the_table_silently(events):
     state = State.NEW
     for event in events:
-        try:
-            line = answers.step(state, event)
-        except answers.NoSuchStepError as miss:
-            assert str(state) in str(miss)
-            assert str(event) in str(miss)
+        if (state, event) not in answers.RULES:
+            with pytest.raises(answers.NoSuchStepError, match=f"{state} message .* {event}"):
+                answers.step(state, event)
             continue
+        line = answers.step(state, event)
         assert line.original in {None, "AA", "AE", "AR"}
         assert line.accept in {None, "CA", "CE", "CR"}
         state = line.state

@@ -244,7 +244,7 @@ async def test_a_laboratory_report_in_two_forms_gives_two_documents(running, pat
 
 
 async def test_the_damaged_delimiter_loses_nothing(running):
-    [path] = [p for p in folder(ANS).rglob("message_ORU_CR_Bio_DEL*")]
+    [path] = list(folder(ANS).rglob("message_ORU_CR_Bio_DEL*"))
     async with running.client() as sender:
         answer = await sender.send(path.read_bytes())
     assert code(answer) == "AE"  # there is no such document to delete, and it says so
