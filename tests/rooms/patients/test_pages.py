@@ -171,6 +171,19 @@ async def test_a_difference_is_taken_or_left_and_costs_the_validation(ward: Ward
     assert "Identité provisoire" in after
 
 
+async def test_the_clerk_validates_an_identity_on_a_document_seen(ward: Ward) -> None:
+    other = await twice(ward)
+    async with await ward.client("secretaire") as clerk:
+        text = (await clerk.get(f"/patients/{other}/identity")).text
+        form = {"csrf": secret(text), "patient": other, "proof": "PA"}
+        unknown = await clerk.post(f"/patients/{other}/validate", data=form | {"proof": "XX"})
+        assert unknown.status_code == 400
+        assert (await clerk.post(f"/patients/{other}/validate", data=form)).status_code == 303
+        assert "Identité validée" in (await clerk.get(f"/patients/{other}/identity")).text
+    async with await ward.client("ide") as nurse:
+        assert (await nurse.post(f"/patients/{other}/validate", data=form)).status_code == 403
+
+
 async def test_people_declared_two_are_not_proposed_again(ward: Ward) -> None:
     other, jeanne = await twice(ward), ward.ids["jeanne"]
     async with await ward.client("secretaire") as clerk:

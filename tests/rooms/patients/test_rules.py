@@ -18,6 +18,7 @@ from liane.rooms.patients.rules.identity import (
 )
 from liane.rooms.patients.rules.likeness import PROBABLE_DUPLICATE, duplicate_score, look_alike
 from liane.rooms.patients.rules.places import bed_label, place_of
+from liane.rooms.patients.rules.review import may_be_validated, validated
 from liane.rooms.patients.rules.values import PointOfCare
 from liane.ui.services import TileFacts
 
@@ -102,6 +103,17 @@ def test_a_trait_first_learnt_later_is_not_a_discrepancy() -> None:
 def test_a_restricted_label_protects(code) -> None:
     assert is_protected({"meta": {"security": [{"code": code}]}})
     assert not is_protected({"meta": {"security": [{"code": "N"}]}})
+
+
+def test_validation_qualifies_only_with_an_ins_and_never_a_doubtful_identity() -> None:
+    bare = {**reconcile(None, person()).patient, "id": "p"}
+    assert status_of(validated(bare, "PA", "2026-03-02")) == "validee"
+    known = {**reconcile(None, person(ins=key("2500275112345"))).patient, "id": "p"}
+    assert status_of(validated(known, "PA", "2026-03-02")) == "qualifiee"
+    doubt = {"url": "https://liane.example/fhir/identity-attribute", "valueCode": "douteuse"}
+    assert may_be_validated(bare)
+    assert not may_be_validated({**bare, "extension": [doubt]})
+    assert not may_be_validated({k: v for k, v in bare.items() if k != "birthDate"})
 
 
 def test_points_of_care_become_places_and_labels() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from liane.access import gate, journal, writes
 from liane.access.actor import Actor
 from liane.access.permissions import Permission
-from liane.base.errors import Conflict, NotFound
+from liane.base.errors import Conflict, Invalid, NotFound
 from liane.fhir import json
 from liane.rooms.patients.rules import identity, review
 from liane.store import Tx
@@ -45,6 +45,34 @@ async def settle_discrepancy(
     said = review.with_trait(body, row["trait"], row["proposed"])
     after = identity.reconcile(body, said, same_source=True)
     await writes.apply(tx, actor, [Write(after.patient, id=patient_id)], reason=reason)
+
+
+async def validate_identity(tx: Tx, actor: Actor, patient_id: str, proof: str) -> str:
+    """Validate an identity on a document of high trust that was seen; returns the new status.
+
+    Raises `Conflict` when open differences, a missing trait or a doubt stand against it.
+    """
+    await gate.require(tx, actor, Permission.IDENTITY_WRITE)
+    if proof not in review.PROOFS:
+        raise Invalid(
+            "patients.proof-unknown",
+            "Indiquez le document présenté.",
+            "Say which document was shown.",
+        )
+    version = await read(tx, "Patient", patient_id)
+    body: dict[str, Any] = json.loads(version.body) if version and not version.deleted else {}
+    gaps = await tx.fetch(Q["discrepancies"], tx.tenant, patient_id)
+    if gaps or not body or body.get("active") is False or not review.may_be_validated(body):
+        raise Conflict(
+            "patients.not-validable",
+            "Cette identité ne peut pas être validée : traits manquants, doute ou écart ouvert.",
+            "This identity cannot be validated: missing traits, a doubt or an open difference.",
+            "Complétez les traits et réglez les écarts d'abord.",
+            "Complete the traits and settle the differences first.",
+        )
+    after = review.validated(body, proof, tx.now.date().isoformat())
+    await writes.apply(tx, actor, [Write(after, id=patient_id)], reason=f"validated on {proof}")
+    return identity.status_of(after)
 
 
 async def declare_distinct(tx: Tx, actor: Actor, one: str, other: str) -> None:

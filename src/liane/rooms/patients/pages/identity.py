@@ -13,6 +13,7 @@ from liane.rooms.patients.actions import merging, review
 from liane.rooms.patients.pages.routes import routes
 from liane.rooms.patients.reads import identities as reads
 from liane.rooms.patients.rules.identity import STRICT, differing
+from liane.rooms.patients.rules.review import PROOFS, may_be_validated
 from liane.ui.routing import Context
 
 
@@ -45,6 +46,8 @@ async def open_identity(context: Context, patient_id: str) -> Response[Any]:
         may_merge=gate.may(context.actor, Permission.IDENTITY_MERGE),
         may_write=gate.may(context.actor, Permission.IDENTITY_WRITE),
         charts=gate.may(context.actor, Permission.CHART_READ),
+        proofs=PROOFS,
+        validable=not dossier.retired_into and may_be_validated(dossier.body),
     )
 
 
@@ -111,6 +114,16 @@ async def declare_distinct(context: Context, patient_id: str) -> Response[Any]:
     """Say that another identity is another person."""
     form = await context.form()
     await review.declare_distinct(context.tx, context.actor, patient_id, form.get("other", ""))
+    return context.redirect(f"/patients/{patient_id}/identity")
+
+
+@routes.post(
+    "/patients/{patient_id}/validate", permission=Permission.IDENTITY_WRITE, patient="patient_id"
+)
+async def validate_identity(context: Context, patient_id: str) -> Response[Any]:
+    """Validate the identity on a document that was seen."""
+    proof = (await context.form()).get("proof", "")
+    await review.validate_identity(context.tx, context.actor, patient_id, proof)
     return context.redirect(f"/patients/{patient_id}/identity")
 
 
