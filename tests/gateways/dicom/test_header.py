@@ -134,6 +134,19 @@ def test_sequences_of_ordinary_depth_pass_in_every_form():
             assert described(data, syntax).subject.number == "80001"
 
 
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("undefined", [True, False])
+def test_the_oid_of_the_issuer_goes_before_its_name(syntax, undefined):
+    # In implicit encoding a sequence of known length cannot be told from other values.
+    if syntax == registry.IMPLICIT_LITTLE and not undefined:
+        pytest.skip("needs a dictionary; the name of the issuer is used")
+    issuer = Dataset()
+    issuer.UniversalEntityID, issuer.UniversalEntityIDType = "1.2.250.1.999.1.1", "ISO"
+    data = image(IssuerOfPatientID="CHU", IssuerOfPatientIDQualifiersSequence=Sequence([issuer]))
+    data["IssuerOfPatientIDQualifiersSequence"].is_undefined_length = undefined
+    assert described(data, syntax).subject.issuer == "1.2.250.1.999.1.1"
+
+
 def test_a_patient_named_twice_is_refused():
     twice = encoded(image()) + b"\x10\0\x20\0LO\x02\x0099"
     with pytest.raises(Malformed, match="twice"):

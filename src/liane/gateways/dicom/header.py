@@ -55,15 +55,22 @@ class Header:
     elements: int = 0
 
 
+def inside(sequence: int, tag: int) -> int:
+    """The name of an element in the first item of a top-level sequence, for `wanted`."""
+    return sequence << 32 | tag
+
+
 def walk(data: Data, encoding: Encoding, wanted: Collection[int]) -> Header:
     """Walk the whole data set; raise `Malformed` at the first thing that does not add up."""
-    walker = _Walker(data, encoding)
-    walker.top_level(frozenset(wanted))
+    walker = _Walker(data, encoding, frozenset(wanted))
+    walker.top_level()
     return walker.header
 
 
 class _Walker:
-    def __init__(self, data: Data, encoding: Encoding) -> None:
+    def __init__(self, data: Data, encoding: Encoding, wanted: frozenset[int]) -> None:
+        self.wanted = wanted
+        self.within = 0
         self.data = data
         self.size = len(data)
         self.header = Header()
@@ -73,7 +80,7 @@ class _Walker:
         self.plain = struct.Struct(order + "HHL")
         self.long = struct.Struct(order + "L")
 
-    def top_level(self, wanted: frozenset[int]) -> None:
+    def top_level(self) -> None:
         position = 0
         while position < self.size:
             tag, vr, length, start = self.element(position, self.size, self.explicit)
@@ -84,8 +91,9 @@ class _Walker:
             if tag == PIXEL_DATA:
                 position = self.pixels(start, length)
                 continue
-            if tag in wanted:
+            if tag in self.wanted:
                 self.keep(tag, start, length)
+            self.within = tag
             position = self.skip(tag, vr, length, start, self.size, 0, self.explicit)
 
     def element(self, at: int, end: int, explicit: bool) -> tuple[int, bytes, int, int]:
@@ -151,6 +159,9 @@ class _Walker:
             if tag == PIXEL_DATA and length == UNDEFINED:
                 at, _ = self.fragments(start, end)
                 continue
+            name = inside(self.within, tag)
+            if depth == 1 and name in self.wanted and name not in self.header.values:
+                self.keep(name, start, length)
             at = self.skip(tag, vr, length, start, end, depth, explicit)
         return at
 

@@ -20,6 +20,8 @@ STUDY_DATE, SERIES_DATE, STUDY_TIME, SERIES_TIME = 0x00080020, 0x00080021, 0x000
 ACCESSION, MODALITY, INSTITUTION, ZONE = 0x00080050, 0x00080060, 0x00080080, 0x00080201
 STATION, STUDY_TEXT, SERIES_TEXT = 0x00081010, 0x00081030, 0x0008103E
 NAME, NUMBER, ISSUER, BIRTH, SEX = 0x00100010, 0x00100020, 0x00100021, 0x00100030, 0x00100040
+ISSUER_OID = header.inside(0x00100024, 0x00400032)
+"""Universal Entity ID in Issuer of Patient ID Qualifiers."""
 BODY_PART, LATERALITY = 0x00180015, 0x00200060
 SERIES_NUMBER, INSTANCE_NUMBER = 0x00200011, 0x00200013
 POSITION, ORIENTATION, SLICE_LOCATION = 0x00200032, 0x00200037, 0x00201041
@@ -29,8 +31,8 @@ ROWS, COLUMNS, BITS = 0x00280010, 0x00280011, 0x00280100
 WANTED = frozenset((
     CHARSET, SOP_CLASS, SOP_INSTANCE, STUDY, SERIES, STUDY_DATE, SERIES_DATE, STUDY_TIME,
     SERIES_TIME, ACCESSION, MODALITY, INSTITUTION, ZONE, STATION, STUDY_TEXT, SERIES_TEXT, NAME,
-    NUMBER, ISSUER, BIRTH, SEX, BODY_PART, LATERALITY, SERIES_NUMBER, INSTANCE_NUMBER, POSITION,
-    ORIENTATION, SLICE_LOCATION, SAMPLES, PHOTOMETRIC, FRAMES, ROWS, COLUMNS, BITS,
+    NUMBER, ISSUER, ISSUER_OID, BIRTH, SEX, BODY_PART, LATERALITY, SERIES_NUMBER, INSTANCE_NUMBER,
+    POSITION, ORIENTATION, SLICE_LOCATION, SAMPLES, PHOTOMETRIC, FRAMES, ROWS, COLUMNS, BITS,
 ))  # fmt: skip
 
 _SEXES = {"M": "male", "F": "female", "O": "other"}
@@ -109,12 +111,17 @@ class _Reader:
         family, given = words.person(self.text(NAME))
         return Subject(
             number=self.text(NUMBER)[:64],
-            issuer=self.text(ISSUER)[:64],
+            issuer=self.issuer(),
             family=family,
             given=given,
             birth_date=words.day(self.text(BIRTH)),
             sex=_SEXES.get(self.text(SEX).upper(), ""),
         )
+
+    def issuer(self) -> str:
+        """Who gave the number: its OID when there is one, else the name as written."""
+        oid = self.text(ISSUER_OID)
+        return oid if is_uid(oid) else self.text(ISSUER)[:64]
 
     def instance(self, quarantine: bool) -> Instance:
         sop_uid = self.lawful(SOP_INSTANCE, "SOP instance", quarantine=quarantine)
