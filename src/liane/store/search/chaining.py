@@ -10,9 +10,9 @@ from liane.fhir import json as fhir_json
 from liane.fhir.extraction import extract
 from liane.store.database import Tx
 from liane.store.keys import key, one_patient
-from liane.store.search.conditions import Condition, hashed_condition
 from liane.store.search.model import Criterion, Query, Restriction
 from liane.store.search.parsing import refused
+from liane.store.search.ways import Condition, hashed_condition
 
 MOST_TARGETS = 2000
 

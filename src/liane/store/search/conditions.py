@@ -1,58 +1,26 @@
 """How does one criterion become conditions on rows, and which index can lead to them?
 
-A condition has a test, asked of a row `r`, and perhaps a way: a list of row numbers from a narrow
-index. Only operators that PostgreSQL calls leak-proof lead the way, because row-level security
-would switch off any other index (docs/decisions/0003-record-store.md).
+Reading uses the same keys as writing (`liane.store.keys`), so what is filed is what is found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 from liane.base.text import fold
 from liane.fhir import definitions
 from liane.fhir.references import parse as parse_reference
 from liane.store.keys import TEXT_LIMIT, WORDED, key, one_patient, unit_keys
-from liane.store.search.intervals import date_rows, date_test, number_rows, updated_test
+from liane.store.search.intervals import number_rows, updated_test
 from liane.store.search.model import Criterion
 from liane.store.search.parsing import refused, split, unescape
 from liane.store.search.sqltext import Arguments
-
-
-@dataclass(slots=True)
-class Condition:
-    """`test` is exact, unless there is none and the way is. `hashes` are the index keys of a way
-    through `record.ix`; `patients` and `ids` the only ones whose rows can pass.
-    """
-
-    test: Callable[[Arguments], str] | None = None
-    way: Callable[[Arguments], str] | None = None
-    hashes: list[int] | None = None
-    patients: list[str] | None = None
-    ids: list[str] | None = None
-    exact_way: bool = False
-    """The way gives exactly the right rows, so those it leads to need no test."""
+from liane.store.search.ways import Condition, dates_condition, hashed_condition, hasher
 
 
 def condition(tenant: int, type_: str, asked: Criterion) -> Condition:
     """The condition of a criterion without chain."""
     return _Making(tenant, type_, asked).make()
-
-
-def hashed_condition(exact: list[int], leading: list[int] | None) -> Condition:
-    """Rows that have one of the `exact` keys; `leading` keys, when given, lead to them."""
-
-    def test(arguments: Arguments) -> str:
-        return f"r.keys && {arguments.add(exact, 'bigint[]')}"
-
-    if leading is None:
-        return Condition(test)
-
-    def way(arguments: Arguments) -> str:
-        return f"select rid from record.ix where h = any({arguments.add(leading, 'bigint[]')})"  # noqa: S608
-
-    return Condition(test, way, leading)
 
 
 class _Making:
@@ -124,7 +92,7 @@ class _Making:
             of_type = self.asked.modifier == "of-type"
             names = [f"{n}:of-type" for n in self._names()] if of_type else self._names()
             for name in names:
-                hashed = _hasher(self.tenant, self.type, name)
+                hashed = hasher(self.tenant, self.type, name)
                 if code is None:
                     exact.append(hashed("s", system))
                     bare = False
@@ -148,7 +116,7 @@ class _Making:
         patients: list[str] | None = []
         for value in self.asked.values:
             for target in _targets(unescape(value), narrow, known.targets):
-                hashed = _hasher(self.tenant, self.type, self.asked.param)
+                hashed = hasher(self.tenant, self.type, self.asked.param)
                 if isinstance(target, str):
                     exact.append(hashed("ru", target))
                     patients = None
@@ -251,7 +219,7 @@ class _Making:
             ways.append(_number_way(hashes, number))
             if unit:
                 for name in self._names():
-                    hashed = _hasher(self.tenant, self.type, name)
+                    hashed = hasher(self.tenant, self.type, name)
                     wanted = (unescape(system) or None, unescape(unit))
                     if code is not None:
                         units.append(hashed("cu", code, *wanted))
@@ -296,10 +264,6 @@ class _Making:
         return hashed_condition(exact, leading)
 
 
-def _hasher(tenant: int, type_: str, name: str) -> Callable[..., int]:
-    return lambda form, *parts: key(tenant, type_, name, form, *parts)
-
-
 def _number_way(hashes: tuple[list[int], list[int]], number: str) -> Callable[[Arguments], str]:
     return lambda a: number_rows(a, hashes, [unescape(number)])
 
@@ -332,26 +296,3 @@ def _liked(text: str) -> str:
 def _begins(a: Arguments, column: str, prefix: str) -> str:
     after = prefix[:-1] + chr(min(ord(prefix[-1]) + 1, 0x10FFFF))
     return f"({column} >= {a.add(prefix, 'text')} and {column} < {a.add(after, 'text')})"
-
-
-def dates_condition(
-    tenant: int, type_: str, param: str, groups: Sequence[Sequence[str]]
-) -> Condition:
-    """One date parameter asked once or several times (one group of values for each time).
-
-    The main date of a type is the column `at`, so rows already at hand are tested by one look
-    into the index instead of a scan of all dates.
-    """
-    hashed = _hasher(tenant, type_, param)
-    hashes = ([hashed("short")], [hashed("long")])
-    main = definitions.resources()[type_]["at"]
-    test = (lambda a: date_test(a, hashes, groups)) if main[:1] == [param] else None
-    return Condition(test, lambda a: date_rows(a, hashes, groups), exact_way=True)
-
-
-def all_of(tenant: int, type_: str) -> Condition:
-    """Every resource of a type, through the index that all of them are filed in."""
-    hashed = [key(tenant, type_, "_type", "all")]
-    found = hashed_condition(hashed, hashed)
-    found.test = None
-    return found

@@ -14,11 +14,12 @@ from typing import Any
 from liane.fhir import definitions
 from liane.store.database import Tx
 from liane.store.keys import key, order_of
-from liane.store.search.conditions import Condition, all_of, condition, dates_condition
+from liane.store.search.conditions import condition
 from liane.store.search.cursors import Mark, decode, encode
 from liane.store.search.model import Criterion, Page, Query, Restriction, Sort
 from liane.store.search.parsing import parse_query
 from liane.store.search.sqltext import Arguments
+from liane.store.search.ways import Condition, all_of, dates_condition
 from liane.store.versions import Version
 
 PROBE_LIMIT = 2000
