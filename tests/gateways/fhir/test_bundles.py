@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from liane.fhir import json as fhir_json
@@ -126,11 +127,15 @@ async def test_wrong_bundles_are_refused(fhir: Fhir, body: dict[str, Any], statu
     assert (await fhir("POST", "", body)).status_code == status
 
 
-async def test_scopes_hold_inside_bundles(fhir: Fhir) -> None:
+async def test_scopes_hold_inside_bundles(fhir: Fhir, test_database: Any) -> None:
     sent = bundle(entry("POST", "Patient", patient()))
     assert (await fhir("POST", "", sent, token="reader")).status_code == 403
     batch = (await fhir("POST", "", {**sent, "type": "batch"}, token="reader")).json()
     assert batch["entry"][0]["response"]["status"].startswith("403")
+    owner = await asyncpg.connect(test_database.owner_dsn)
+    refused = await owner.fetchval("select count(*) from journal.entry where outcome = 'refused'")
+    await owner.close()
+    assert refused == 2
 
 
 async def test_synthea_bundles_are_stored_whole(fhir: Fhir, shared_data: Path) -> None:

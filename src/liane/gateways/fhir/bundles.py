@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from liane.base.errors import Invalid, LianeError
 from liane.fhir.json import dumps
-from liane.gateways.fhir import dispatch
+from liane.gateways.fhir import dispatch, journaling
 from liane.gateways.fhir.answers import bundle
 from liane.gateways.fhir.exchange import Answer, Exchange, items_of
 from liane.gateways.fhir.outcomes import as_liane_error, outcome, status_of
@@ -96,6 +96,8 @@ async def _batch(
             patients.update(dict.fromkeys(answer.patients))
             texts.append(response_entry(answer, shown=_shown(exchange, one)))
         except LianeError as problem:
+            if problem.http_status == 403:
+                await journaling.refused(one, problem)
             texts.append(_refused_entry(problem, language))
         except Exception as problem:  # noqa: BLE001 - one entry must not take the others with it
             texts.append(_refused_entry(as_liane_error(problem), language))

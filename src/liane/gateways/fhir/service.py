@@ -16,12 +16,11 @@ from litestar import Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Method
 
-from liane.access import journal
 from liane.access.actor import Actor
 from liane.base.errors import Invalid, LianeError
 from liane.base.safe_archive import gunzip, inflate
 from liane.fhir import json as fhir_json
-from liane.gateways.fhir import authority, bundles, dispatch
+from liane.gateways.fhir import authority, bundles, dispatch, journaling
 from liane.gateways.fhir.capability import capability_statement, smart_configuration
 from liane.gateways.fhir.exchange import Answer, Exchange, Items, Parts, WriteMany, items_of
 from liane.gateways.fhir.outcomes import as_liane_error, outcome, status_of
@@ -98,12 +97,12 @@ async def _handle(parts: Parts, request: AnyRequest) -> Response[bytes]:
         exchange = await _exchange(parts, request)
         answer = await _serve(exchange, request, language)
         if dispatch.is_read(exchange) or answer.patients:
-            await _journal(exchange, answer)
+            await journaling.shown(exchange, answer)
         return _response(request, answer)
     except Exception as problem:  # noqa: BLE001 - the edge turns every failure into an answer
         error = as_liane_error(problem)
         if exchange is not None and error.http_status == 403:
-            await _journal_refusal(exchange, error)
+            await journaling.refused(exchange, error)
         return refusal(error, language)
 
 
@@ -198,30 +197,6 @@ def _refuse_other_formats(request: AnyRequest) -> None:
             "Demander application/fhir+json.",
             "Ask for application/fhir+json.",
         )
-
-
-async def _journal(exchange: Exchange, answer: Answer) -> None:
-    """The entry is committed before the answer leaves."""
-    shown = answer.patients or (None,)
-    await journal.record_reads(
-        exchange.parts.database,
-        exchange.actor,
-        f"FHIR {exchange.method}",
-        patients=shown,
-        resource="/".join(exchange.path[:2]) or None,
-        detail={"path": "/".join(exchange.path), **answer.detail},
-    )
-
-
-async def _journal_refusal(exchange: Exchange, error: LianeError) -> None:
-    await journal.record_reads(
-        exchange.parts.database,
-        exchange.actor,
-        f"FHIR {exchange.method}",
-        resource="/".join(exchange.path[:2]) or None,
-        detail={"path": "/".join(exchange.path), "code": error.code},
-        outcome="refused",
-    )
 
 
 def _response(request: AnyRequest, answer: Answer) -> Response[bytes]:
