@@ -113,6 +113,13 @@ def laboratory_value(person: Person, story: str, key: str, hours: float) -> floa
     written = _written_value(person, key, hours)
     if written is not None:
         return written
+    if key == "hematocrit":
+        packed = 2.95 + 0.1 * fraction("packed", person.number)
+        return laboratory_value(person, story, "hemoglobin", hours) * packed
+    if key == "neutrophils":
+        return laboratory_value(person, story, "leukocytes", hours) * _neutrophil_share(
+            person, story, hours
+        )
     row = table("analytes")[key]
     gain = story_of(story).get("gains", {}).get(key, 0.0)
     severity = 0.75 + 0.5 * fraction("severity", person.number, story)
@@ -121,6 +128,14 @@ def laboratory_value(person: Person, story: str, key: str, hours: float) -> floa
     swing = sway(hours, 18, "noise", person.number, key) * row["noise"]
     value = (usual + gain * level) * (1 + swing * (1.6 if key in SKEWED else 1))
     return float(max(FLOORS.get(key, 0.0), value))
+
+
+def _neutrophil_share(person: Person, story: str, hours: float) -> float:
+    """Which part of the white cells they are: more in bacterial illness, less in aplasia."""
+    gain = story_of(story).get("gains", {}).get("leukocytes", 0.0)
+    shift = 0.26 if gain > 2 else -0.28 if gain < -3 else 0.04
+    level = delayed_illness(story, hours, 5)
+    return 0.55 + 0.1 * fraction("neutrophils", person.number) + shift * level
 
 
 def usual_value(person: Person, key: str) -> float:
