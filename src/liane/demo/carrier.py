@@ -14,7 +14,7 @@ from liane.demo.mllp import MllpLine
 from liane.demo.storage_scu import RefusedAssociationError, StorageLine
 
 CALLING_AE_TITLE = "DEMO_RIS"
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 1.0
 
 
 class Carrier:

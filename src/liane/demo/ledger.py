@@ -139,6 +139,11 @@ class Ledger:
             for control_id, kind, lane, payload, expects in rows
         ]
 
+    def answers(self) -> int:
+        """How many answers were written down."""
+        row = self._base.execute("select count(*) from outbox where code is not null").fetchone()
+        return int(row[0])
+
     def lines(self) -> Iterator[Line]:
         """Everything, in the order it was promised."""
         rows = self._base.execute(
