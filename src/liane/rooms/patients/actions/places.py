@@ -96,7 +96,7 @@ async def _declared(tx: Tx, point: PointOfCare) -> Place | None:
 async def _learn(tx: Tx, source: str, point: PointOfCare, establishment: str | None) -> Place:
     place = rules.place_of(point)
     wanted = rules.learnt(point, establishment)
-    await tx.execute(Q["lock_place"], place.finest or place.unit)
+    await tx.execute(Q["lock_place"], place.unit)
     known: set[str] = set()
     for kind in ("Organization", "Location"):
         ids = [r["id"] for r in wanted if r["resourceType"] == kind]

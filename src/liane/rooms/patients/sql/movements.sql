@@ -24,11 +24,17 @@ with settled as (
   select location, 'K' as state, $19::timestamptz as since, $20::boolean as changes
   from unnest($18::text[]) as location
   union all select $10, 'U', $15, true where $10 <> '' and $21::boolean
+), locked as (
+  -- Two patients who exchange beds at once must not wait for each other.
+  select b.location, t.state, t.since from patients.bed b
+  join touched t on t.location = b.location and t.changes
+  where b.tenant = $1 and b.state in ('U', 'K') and b.state <> t.state
+    and coalesce(t.since, b.since) >= b.since
+  order by b.location for update of b
 )
-update patients.bed b set state = t.state, since = coalesce(t.since, b.since), note = ''
-from touched t
-where b.tenant = $1 and b.location = t.location and t.changes and b.state in ('U', 'K')
-  and b.state <> t.state and coalesce(t.since, b.since) >= b.since
+update patients.bed b set state = l.state, since = coalesce(l.since, b.since), note = ''
+from locked l
+where b.tenant = $1 and b.location = l.location
 
 -- name: adopt_stays
 -- Keep the stays of Encounter resources that did not come as movements (API, import). A stay that
