@@ -44,10 +44,12 @@ async def interfaces(context: Context) -> Response[Any]:
         word=(query.get("q") or "").strip()[:200],
         before=query.get("before"),
     )
+    overview = await reads.overview(context.tx)
     template = "interfaces/live.html" if context.fragment else "interfaces/overview.html"
     return context.render(
         template,
-        overview=await reads.overview(context.tx),
+        overview=overview,
+        names={each.id: each.name for each in overview.partners},
         page=page,
         chosen={name: query.get(name, "") for name in FILTERS},
         states=STATES,
@@ -81,9 +83,11 @@ async def one_message(context: Context, message_id: str) -> Response[Any]:
     if clinical and row["patient"]:
         context.read_patients.append(row["patient"])
     message = _parsed(row["raw"])
+    names = {each.id: each.name for each in await partners.load(context.tx)}
     return context.render(
         "interfaces/message.html",
         row=row,
+        partner_name=names.get(row["partner"], ""),
         sha256=row["sha256"].hex(),
         segments=_explained(message, context.t.language, clinical=clinical),
         more=max(0, len(message.segments) - MAX_SEGMENTS_SHOWN) if message else 0,
