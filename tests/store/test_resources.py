@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from decimal import Decimal
 
 import pytest
@@ -152,6 +154,28 @@ async def test_many_writes_of_many_types_in_one_go(database: Database) -> None:
         assert await tx.fetchval("select patient from record.resource where id = 'w3'") == "p1"
         with pytest.raises(Invalid):
             await write_many(tx, [Write(patient), Write(patient)])
+
+
+async def test_a_very_large_write_lets_others_work_meanwhile(database: Database) -> None:
+    longest, done = 0.0, asyncio.Event()
+
+    async def other_work() -> None:
+        nonlocal longest
+        while not done.is_set():
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - before)
+
+    other = asyncio.create_task(other_work())
+    async with database.transaction() as tx:
+        versions = await write_many(tx, [Write(weight("70", id_=f"w{n}")) for n in range(3000)])
+    done.set()
+    await other
+    assert len(versions) == 3000
+    assert longest < 0.3
+    async with database.reading() as tx:
+        assert await tx.fetchval("select count(*) from record.resource") == 3000
+        assert await tx.fetchval("select sum(size) from record.unannounced") == 3000
 
 
 async def test_an_update_leaves_no_key_of_the_old_version(database: Database) -> None:

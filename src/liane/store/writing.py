@@ -6,6 +6,7 @@ statement. The store's tables are only written here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,11 @@ from liane.store.sql import queries
 from liane.store.versions import Version, Write, render, whole_milliseconds
 
 Q = queries("liane.store", "resources.sql")
+
+BATCH_SIZE = 500
+"""Resources in one statement; more are sent one batch after another."""
+BREATH = 20
+"""After so many resources (some 3 ms) other work of the process gets its turn."""
 
 _Key = tuple[str, str]
 
@@ -162,23 +168,35 @@ async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
     known = [key for key, write in zip(planned, writes, strict=True) if _may_exist(write)]
     stored = await _lock(tx, known)
     buried = await _buried(tx, [key for key in known if key not in stored])
-    new, old = _Columns(), _Columns()
     rids = await tx.database.rids.take(tx.connection, len(writes) - len(stored))
+    rids.reverse()
     versions: list[Version] = []
-    for key, write in zip(planned, writes, strict=True):
+    batches = [(_Columns(), _Columns())]
+    for n, (key, write) in enumerate(zip(planned, writes, strict=True), 1):
+        new, old = batches[-1]
         current = stored.get(key)
         if current is None:
             versions.append(_create(new, tx.tenant, key, write, buried.get(key, 0), now, rids))
         else:
             versions.append(_change(old, tx.tenant, key, write, current, now))
+        if n % BATCH_SIZE == 0:
+            batches.append((_Columns(), _Columns()))
+        if n % BREATH == 0:
+            await asyncio.sleep(0)
+    # Nothing is sent before every write is known to be possible.
+    for new, old in batches:
+        await _send(tx, new, old, now)
+    for project in tx.database.projections:
+        await project(tx, versions)
+    return versions
+
+
+async def _send(tx: Tx, new: _Columns, old: _Columns, now: datetime) -> None:
     if new.rids:
         await tx.execute(Q.insert_new, *new.arguments(tx.tenant, now))
     if old.rids or old.gone_rids:
         old.keep_common()
         await tx.execute(Q.replace, *old.replacing_arguments(tx.tenant, now))
-    for project in tx.database.projections:
-        await project(tx, versions)
-    return versions
 
 
 def _planned(write: Write) -> _Key:
