@@ -44,7 +44,7 @@ def document_html(document: ClinicalDocument) -> str:
     """The header as a list of facts, then the body."""
     return (
         '<article class="cda">'
-        f'<header class="cda-header"><h2>{escape(_title(document))}</h2>{_facts(document)}</header>'
+        f'<header class="cda-header"><h3>{escape(_title(document))}</h3>{_facts(document)}</header>'
         f"{_body(document)}</article>"
     )
 
@@ -120,7 +120,7 @@ def _section(section: Element, depth: int) -> str:
         return ""
     title = section.find(f"{NS}title")
     heading = "" if title is None else spaced("".join(str(t) for t in title.itertext()))
-    level = min(depth + 2, 6)
+    level = min(depth + 3, 6)
     shown = f"<h{level}>{escape(heading)}</h{level}>" if heading else ""
     text = section.find(f"{NS}text")
     told = "" if text is None else Narrative(pictures_of(section)).html(text)
