@@ -82,8 +82,16 @@ export function notation(text: string): string {
   const [, comparator = "", sign = "", whole = "", decimals] = match;
   const french = language !== "en";
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, french ? "\u202f" : ",");
-  const said = decimals === undefined ? grouped : `${grouped}${french ? "," : "."}${decimals}`;
+  const said = !decimals ? grouped : `${grouped}${french ? "," : "."}${shortened(decimals)}`;
   return `${comparator ? `${comparator}\u202f` : ""}${sign ? "\u2212" : ""}${said}`;
+}
+
+/** More than four decimals: the rest is an ellipsis, never a rounding. */
+function shortened(decimals: string): string {
+  if (decimals.length <= 4) return decimals;
+  const zeros = decimals.length - decimals.replace(/^0+/, "").length;
+  const kept = decimals.slice(0, zeros + 2);
+  return /[1-9]/.test(decimals.slice(kept.length)) ? `${kept}…` : kept;
 }
 
 /** The last point at or before a moment. */

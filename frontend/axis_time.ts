@@ -65,7 +65,7 @@ function months(view: Scale): Tick[] {
     if (month === 1) {
       const year = Number(times.year.format(at * 1000));
       const label = byYear ? (year % every === 0 ? String(year) : "") : times.month.format(at * 1000);
-      ticks.push({ at, label, strong: true });
+      if (label || perYear > 16) ticks.push({ at, label, strong: true });
     } else if (!byYear) {
       ticks.push({ at, label: perYear > 700 ? times.month.format(at * 1000) : "", strong: false });
     }

@@ -37,6 +37,11 @@ class Axis {
     return Math.max(this.raw?.now ?? 0, presentMilliseconds() / 1000);
   }
 
+  /** Where the cursor rests: the present, or the end of a stay that is over. */
+  private get rest(): number {
+    return Math.min(this.present, this.raw?.window.to ?? Infinity);
+  }
+
   private async load(): Promise<void> {
     const turn = ++this.request;
     this.box.setAttribute("aria-busy", "true");
@@ -113,7 +118,7 @@ class Axis {
 
   private step(way: number): void {
     if (!this.raw) return;
-    const at = this.cursor ?? this.present;
+    const at = this.cursor ?? this.rest;
     const all = moments(this.raw, this.vitals, this.labs);
     const next = way > 0 ? all.find((m) => m > at + 1) : all.findLast((m) => m < at - 1);
     if (next !== undefined) this.move(next);
@@ -122,7 +127,7 @@ class Axis {
   private jump(way: number): void {
     if (!this.view) return;
     const span = (this.view.to - this.view.from) * 0.05;
-    const at = (this.cursor ?? this.present) + way * span;
+    const at = (this.cursor ?? this.rest) + way * span;
     this.move(Math.min(Math.max(at, this.view.from), this.view.to));
   }
 
@@ -223,15 +228,15 @@ class Axis {
     }
     sheet.root.prepend(...rules);
     const x = view.x(this.present);
-    sheet.add("line", { x1: x, x2: x, y1: HEADER - 2, y2: height, class: "present" });
+    if (this.present <= view.to) sheet.add("line", { x1: x, x2: x, y1: HEADER - 2, y2: height, class: "present" });
     sheet.add("line", { x1: view.left, x2: view.left, y1: 0, y2: height, class: "rule" });
   }
 
   private showCursor(): void {
     const { raw, view, overlay } = this;
     if (!raw || !view || !overlay) return;
-    const at = this.cursor ?? this.present;
-    const x = view.x(at);
+    const at = this.cursor ?? this.rest;
+    const x = Math.min(view.x(at), view.right);
     const height = this.box.clientHeight;
     overlay.root.replaceChildren();
     overlay.add("line", { x1: x, x2: x, y1: 20, y2: height, class: "cursor" });
@@ -242,7 +247,7 @@ class Axis {
     overlay.text(middle, 15, text, "cursor-text", "middle");
     const said = times.full.format(at * 1000);
     const label = document.getElementById("cursor-at");
-    if (label) label.textContent = this.cursor === null ? (this.words["now"] ?? "") : said;
+    if (label) label.textContent = this.cursor === null && raw.window.to >= this.present ? (this.words["now"] ?? "") : said;
     const title = document.getElementById("moment-at");
     if (title) title.textContent = ` · ${said}`;
     document.getElementById("moment-pairs")?.replaceChildren(...readMoment(raw, this.vitals, this.labs, at, this.words));

@@ -40,5 +40,7 @@ export function ago(milliseconds: number): string {
   if (seconds < 60) return say("ago.seconds", { n: seconds });
   if (seconds < 3600) return say("ago.minutes", { n: Math.floor(seconds / 60) });
   if (seconds < 172800) return say("ago.hours", { n: Math.floor(seconds / 3600) });
-  return say("ago.days", { n: Math.floor(seconds / 86400) });
+  const days = Math.floor(seconds / 86400);
+  if (days < 61) return say("ago.days", { n: days });
+  return days < 730 ? say("ago.months", { n: Math.floor(days / 30) }) : say("ago.years", { n: Math.floor(days / 365) });
 }

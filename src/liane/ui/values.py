@@ -15,6 +15,8 @@ from liane.base.i18n import NARROW_SPACE, Translator
 
 _NUMBER = re.compile(r"([-−]?)([0-9]{1,15})(?:\.([0-9]+))?")
 
+MOST_DECIMALS = 4
+
 CRITICAL = frozenset({"HH", "LL", "AA", "H>", "L<", "<", ">"})
 OUTSIDE = frozenset({"H", "L", "A", "HU", "LU", "HX", "LX", "POS", "R"})
 HIGH = frozenset({"H", "HH", "HU", "HX", "H>", ">"})
@@ -97,10 +99,28 @@ def number_text(text: str, t: Translator) -> str:
     if match is None:
         return text
     sign, whole, decimals = match.groups()
+    decimals = shortened(decimals or "")
     separator, point = (NARROW_SPACE, ",") if t.language == "fr" else (",", ".")
     grouped = f"{int(whole):,}".replace(",", separator) if whole[:1] != "0" else whole
     minus = "\N{MINUS SIGN}" if sign else ""
     return f"{minus}{grouped}{point}{decimals}" if decimals else f"{minus}{grouped}"
+
+
+def shortened(decimals: str) -> str:
+    """More than four decimals come from a computation, not from a measure: the rest is an
+    ellipsis (never a rounding), the whole number stays in the title.
+    """
+    if len(decimals) <= MOST_DECIMALS:
+        return decimals
+    zeros = len(decimals) - len(decimals.lstrip("0"))
+    kept = decimals[: zeros + 2]
+    return kept if not decimals[len(kept) :].strip("0") else f"{kept}…"
+
+
+def is_shortened(text: str) -> bool:
+    """Whether `number_text` leaves digits out."""
+    match = _NUMBER.fullmatch(text)
+    return bool(match and match.group(3) and shortened(match.group(3)).endswith("…"))
 
 
 def with_unit(text: str, unit: str) -> str:
@@ -134,4 +154,7 @@ def ago(at: datetime, now: datetime, t: Translator) -> str:
         return t("ui.ago.minutes", n=seconds // 60)
     if seconds < 172_800:
         return t("ui.ago.hours", n=seconds // 3600)
-    return t("ui.ago.days", n=seconds // 86_400)
+    days = seconds // 86_400
+    if days < 61:
+        return t("ui.ago.days", n=days)
+    return t("ui.ago.months", n=days // 30) if days < 730 else t("ui.ago.years", n=days // 365)

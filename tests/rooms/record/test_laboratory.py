@@ -180,6 +180,22 @@ def test_what_was_charted_too_long_ago_is_missing_not_assumed() -> None:
     assert set(rounds[1].news.missing) == {"respiration", "saturation", "systolic", "temperature"}
 
 
+def test_digits_of_a_computation_end_in_an_ellipsis_never_in_a_rounding() -> None:
+    assert number_text("84.46953047373352", FR) == "84,46…"
+    assert number_text("0.00012999", FR) == "0,00012…"
+    assert number_text("1.20000", FR) == "1,20"
+    assert number_text("7.3999", FR) == "7,3999"
+
+
+def test_a_stay_that_is_over_is_shown_whole() -> None:
+    ended = (AT, AT + timedelta(days=4))
+    view = timeline.window("stay", AT + timedelta(days=900), ended, None)
+    assert view.starts < AT
+    assert ended[1] < view.ends < ended[1] + timedelta(days=1)
+    going_on = timeline.window("stay", AT + timedelta(days=2), (AT, None), None)
+    assert going_on.ends > AT + timedelta(days=2)
+
+
 @pytest.mark.parametrize(("text", "letter"), [("A", "A"), ("c", "C"), ("Confusion nouvelle", "C"), ("à la voix", "V"), ("Inconscient", "U"), ("?", None)])  # fmt: skip
 def test_levels_of_consciousness(text: str, letter: str | None) -> None:
     assert level(text) == letter

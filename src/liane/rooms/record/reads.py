@@ -152,7 +152,7 @@ async def axis(
     names = await names_of(tx, [*encounters, *drugs])
     stays = [s for e in encounters for s in events.stays(e, names)]
     first = await tx.fetchval(Q.first_event, tx.tenant, patient) if window_name == "life" else None
-    view = timeline.window(window_name, tx.now, stay_start(encounters, stays, tx.now), first)
+    view = timeline.window(window_name, tx.now, stay_bounds(encounters, stays, tx.now), first)
     signs_from = view.starts if whole else max(view.starts, tx.now - timedelta(hours=24))
     signs, partial = await signs_between(tx, patient, signs_from, view.ends)
     return Axis(
@@ -186,14 +186,19 @@ async def _pinned_series(
     return [one for code in codes for one in series if one.code == code]
 
 
-def stay_start(
+def stay_bounds(
     encounters: Sequence[Mapping[str, Any]], stays: Sequence[events.Stretch], now: datetime
-) -> datetime | None:
-    """When the present stay began, else the latest hospital stay, else the latest contact."""
+) -> tuple[datetime, datetime | None] | None:
+    """The present stay (no end), else the latest hospital stay, else the latest contact."""
     open_ids = {e["id"] for e in encounters if e.get("status") == "in-progress"}
-    going_on = [s for s in stays if s.id in open_ids and s.starts <= now]
+    begun = [s for s in stays if s.starts <= now]
+    going_on = [s for s in begun if s.id in open_ids]
+    pool = going_on or [s for s in begun if s.kind in ("stay", "emergency")] or begun
+    if not pool:
+        return None
+    recent = max(pool, key=lambda s: s.starts).id
+    of_stay = [s for s in pool if s.id == recent]
+    starts = min(s.starts for s in of_stay)
     if going_on:
-        recent = max(going_on, key=lambda s: s.starts).id
-        return min(s.starts for s in going_on if s.id == recent)
-    past = [s for s in stays if s.kind in ("stay", "emergency") and s.starts <= now]
-    return max((s.starts for s in past or stays if s.starts <= now), default=None)
+        return starts, None
+    return starts, max(s.ends or s.starts for s in of_stay)

@@ -33,12 +33,21 @@ class Window:
 
 
 def window(
-    name: str, now: datetime, stay_starts: datetime | None, first: datetime | None
+    name: str,
+    now: datetime,
+    stay: tuple[datetime, datetime | None] | None,
+    first: datetime | None,
 ) -> Window:
-    """24h, stay, year or life; a little room is left after now for what is planned."""
+    """24h, stay, year or life; a little room is left after now for what is planned.
+
+    `stay` is the present stay (no end) or the latest one, which is then shown whole.
+    """
+    if name == "stay" and stay is not None and stay[1] is not None:
+        length = max(stay[1] - stay[0], timedelta(hours=12))
+        return Window(name, stay[0] - length * 0.05, stay[0] + length * 1.1)
     starts = {
         "24h": now - timedelta(hours=24),
-        "stay": (stay_starts or now - timedelta(days=7)) - timedelta(hours=2),
+        "stay": (stay[0] if stay else now - timedelta(days=7)) - timedelta(hours=2),
         "year": now - timedelta(days=366),
         "life": (first or now - timedelta(days=366)) - timedelta(days=10),
     }[name]
@@ -137,7 +146,9 @@ def news_boxes(rounds: Sequence[Round], view: Window) -> list[list[Any]]:
     width = (view.ends - view.starts) / 60
     worst: dict[int, Round] = {}
     for one in rounds:
-        if one.news is None or not view.starts <= one.at <= view.ends:
+        if one.news is None or one.news.band == "unknown":
+            continue
+        if not view.starts <= one.at <= view.ends:
             continue
         slot = int((one.at - view.starts) / width)
         held = worst.get(slot)
