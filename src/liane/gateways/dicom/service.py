@@ -33,6 +33,7 @@ class Reception:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._partners: tuple[Partner, ...] = ()
+        self._known: dict[Peer, Partner | None] = {}
         self.desk = Desk(services)
 
     async def prepare(self) -> None:
@@ -43,6 +44,7 @@ class Reception:
     async def learn(self) -> None:
         """Read the partners again."""
         self._partners = await partners.load(self._services.database)
+        self._known.clear()
 
     async def keep_learning(self) -> None:
         """A changed partner counts within seconds; while the database is away the last known
@@ -57,13 +59,18 @@ class Reception:
 
     def admits(self, peer: Peer) -> bool:
         """Whether some partner fits address and titles."""
-        return partners.find(self._partners, peer) is not None
+        return self._partner(peer) is not None
+
+    def _partner(self, peer: Peer) -> Partner | None:
+        if peer not in self._known:
+            self._known[peer] = partners.find(self._partners, peer)
+        return self._known[peer]
 
     async def receive(
         self, peer: Peer, request: command.Request, spool: Spool, syntax: str
     ) -> Answer:
         """File one object; the answer tells the truth about its durability."""
-        partner = partners.find(self._partners, peer)
+        partner = self._partner(peer)
         if partner is None:
             return Answer(command.NOT_AUTHORISED, "no longer a partner")
         if not is_uid(request.sop_instance) and not partner.policy.quarantine:

@@ -7,6 +7,7 @@ image that names somebody else than its examination does is kept apart and flagg
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,39 @@ async def file_instances(
 
     The same bytes again change nothing; other bytes under a known UID are kept and flagged.
     """
+    filed = await _add_expected(tx, instances)
+    left = [one for one in instances if (one[0].sop_uid, one[0].sha256) not in filed]
+    odd = iter(await _add_closely(tx, actor, left) if left else ())
+    return [
+        filed.get((instance.sop_uid, instance.sha256)) or next(odd)
+        for instance, _ in instances
+    ]
+
+
+async def _add_expected(
+    tx: Tx, instances: Sequence[tuple[Instance, Policy]]
+) -> dict[tuple[str, str], Filed]:
+    """New objects of examinations that are known: one statement for all of them."""
+    uids = Counter(instance.sop_uid for instance, _ in instances)
+    alone = [(one, policy) for one, policy in instances if uids[one.sop_uid] == 1]
+    rows = [
+        {**_row(one, policy, "stored", ""), "identity_key": one.subject.key}
+        for one, policy in alone
+    ]
+    added = await tx.fetch(Q["add_expected"], tx.tenant, _json(rows), tx.now)
+    by_name = {one.sop_uid: one for one, _ in alone}
+    return {
+        (row["sop_uid"], row["sha256"]): _filed(
+            by_name[row["sop_uid"]], row, "stored" if row["patient"] else "held", row["held"]
+        )
+        for row in added
+    }
+
+
+async def _add_closely(
+    tx: Tx, actor: Actor, instances: Sequence[tuple[Instance, Policy]]
+) -> list[Filed]:
+    """First images of an examination, repetitions, and those that do not fit."""
     known = await _known_instances(tx, instances)
     studies = await _studies(tx, actor, instances)
     filed: list[Filed] = []

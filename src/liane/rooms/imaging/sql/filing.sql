@@ -12,6 +12,50 @@ select sop_uid, sha256, state, reason, study_uid
   from imaging.instance
  where tenant = $1 and sop_uid = any($2::text[])
 
+-- name: add_expected
+-- The usual case in one statement: new objects of known examinations of the same person. Gives
+-- back those that were added; every other one is looked at closely by `add_instances`.
+with incoming as (
+  select * from json_to_recordset($2::json) as i(
+    sop_uid text, sha256 text, study_uid text, series_uid text, state text, reason text,
+    sop_class text, transfer_syntax text, number integer, "position" double precision,
+    rows integer, columns integer, frames integer, photometric text, bits integer, size bigint,
+    dataset_offset integer, pixel_offset bigint, pixel_length bigint, fragments integer,
+    given_uid text, patient_number text, patient_name text, birth_date text, source text,
+    modality text, series_number integer, series_description text, body_part text,
+    laterality text, station text, series_started text, identity_key text)
+), expected as (
+  select i.*, s.id, s.patient, s.held
+    from incoming i
+    join imaging.study s on s.tenant = $1 and s.study_uid = i.study_uid
+                        and s.identity_key = i.identity_key
+   where not exists (select from imaging.instance k where k.tenant = $1 and k.sop_uid = i.sop_uid)
+), series as (
+  insert into imaging.series (tenant, study_uid, series_uid, modality, number, description,
+                              body_part, laterality, station, started)
+  select distinct on (study_uid, series_uid) $1::smallint, study_uid, series_uid, modality,
+         series_number, series_description, body_part, laterality, station, series_started
+    from expected
+  on conflict do nothing
+), stale as (
+  update imaging.study set stale = true, listed = false, last_at = $3
+   where tenant = $1 and study_uid in (select study_uid from expected) and (listed or not stale)
+), added as (
+  insert into imaging.instance (tenant, sop_uid, sha256, study_uid, series_uid, state, reason,
+    sop_class, transfer_syntax, number, "position", rows, columns, frames, photometric, bits, size,
+    dataset_offset, pixel_offset, pixel_length, fragments, given_uid, patient_number,
+    patient_name, birth_date, source, received_at)
+  select $1, sop_uid, sha256, study_uid, series_uid, 'current', '', sop_class, transfer_syntax,
+         number, "position", rows, columns, frames, photometric, bits, size, dataset_offset,
+         pixel_offset, pixel_length, fragments, given_uid, patient_number, patient_name,
+         birth_date, source, $3
+    from expected
+  on conflict do nothing
+  returning sop_uid, sha256
+)
+select e.sop_uid, e.sha256, e.id, e.patient, e.held
+  from expected e join added using (sop_uid, sha256)
+
 -- name: lock_study
 -- Two machines may send the first images of one examination at the same moment.
 select pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 40))
