@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from liane.demo.chance import chance
-from liane.demo.happenings import blood_sample, end_of_stage, movement, round_of_signs
+from liane.demo.happenings import (
+    blood_sample,
+    end_of_stage,
+    housekeeping,
+    movement,
+    round_of_signs,
+)
 from liane.demo.hospital import Hospital
 from liane.demo.ledger import Ledger, Parcel
 from liane.demo.load import LoadOrder, _parcels
@@ -149,3 +156,34 @@ def test_a_load_order_shares_people_among_connections_and_never_repeats_a_number
     people = [{one.lane for one in lane} for lane in lanes]
     for index, first in enumerate(people):
         assert all(first.isdisjoint(other) for other in people[index + 1 :])
+
+
+def test_a_bed_that_was_left_is_cleaned_before_anybody_lies_in_it_again(ledger):
+    people = population(NOW.date())
+    hospital = Hospital.at_the_start(people, NOW)
+    lodger = hospital.lodgers[100]
+    unit, bed = lodger.place
+    hospital.leave(lodger, NOW)
+    assert bed not in hospital.free_beds(unit)
+    ledger.promise([], hospital.changes())
+    assert Hospital.from_state(people, ledger.states()).dirty == hospital.dirty
+    states = []
+    for _ in range(40):
+        hospital.hours += 0.1
+        for parcel in housekeeping(hospital):
+            [resource] = json.loads(parcel.payload)
+            assert resource["id"] == lodger.bed
+            states.append(resource["operationalStatus"]["code"])
+    assert states == ["H", "U"]
+    assert bed in hospital.free_beds(unit)
+
+
+def test_a_movement_taken_back_leaves_the_other_bed_to_clean():
+    hospital = Hospital.at_the_start(population(NOW.date()), NOW)
+    lodger = hospital.lodgers[100]
+    unit, _ = lodger.place
+    other = hospital.free_beds(unit)[0]
+    hospital.transfer(lodger, unit, other, NOW)
+    hospital.put_back(lodger)
+    assert hospital.dirty.keys() == {other.location_id}
+    assert hospital.lodgers[100].bed == lodger.bed

@@ -39,6 +39,7 @@ from liane.demo.letters import DISCHARGE, Letter, story_letter
 from liane.demo.people import Person
 from liane.demo.resources import Resource
 from liane.demo.signs import signs_at
+from liane.demo.structure_resources import bed_resource
 
 EMERGENCY = {"chu": "1001", "chg": "5001"}
 FIRST_LETTER = 1_000_000
@@ -206,6 +207,24 @@ def examination(hospital: Hospital, draw: Random, now: datetime) -> list[Parcel]
         )
         for index, instance in enumerate(study.instances)
     ]
+
+
+def housekeeping(hospital: Hospital) -> list[Parcel]:
+    """Beds that were left are cleaned: to clean, then being cleaned, then free."""
+    found = []
+    for place, (due, state) in list(hospital.dirty.items()):
+        if due > hospital.hours:
+            continue
+        unit = units()[place.split("-")[1]]
+        bed = next(one for one in unit.beds if one.location_id == place)
+        after = "H" if state == "K" else "U"
+        hospital.clean(place, (hospital.hours + 0.4, "H") if after == "H" else None)
+        resource = bed_resource(unit, bed, after)
+        control_id = f"B{hospital.number():08d}"
+        expects = {"what": "resources", "ids": [f"Location/{place}"]}
+        payload = json.dumps([resource], ensure_ascii=False).encode()
+        found.append(Parcel(control_id, "fhir", place, payload, expects))
+    return found
 
 
 def monitored(hospital: Hospital) -> list[Lodger]:

@@ -54,6 +54,8 @@ class Hospital:
         self.lodgers: dict[int, Lodger] = {}
         self.hours = 0.0
         self.count = 0
+        self.dirty: dict[str, tuple[float, str]] = {}
+        """Beds somebody left: when their state changes next, and the state they are in."""
         self._touched: set[str] = set()
 
     @classmethod
@@ -75,12 +77,18 @@ class Hospital:
             elif key.startswith("stay:") and value:
                 lodger = Lodger(**json.loads(value))
                 made.lodgers[lodger.person] = lodger
+            elif key.startswith("dirty:") and value:
+                due, state = json.loads(value)
+                made.dirty[key[6:]] = (due, state)
         return made
 
     def changes(self) -> dict[str, str]:
         """What must be written down since the last time this was asked."""
         found = {"clock": json.dumps([self.hours, self.count])}
         for key in self._touched:
+            if key.startswith("dirty:"):
+                found[key] = json.dumps(self.dirty[key[6:]]) if key[6:] in self.dirty else ""
+                continue
             lodger = self.lodgers.get(int(key[5:]))
             found[key] = json.dumps(asdict(lodger)) if lodger else ""
         self._touched.clear()
@@ -93,7 +101,7 @@ class Hospital:
 
     def free_beds(self, unit: Unit) -> list[Bed]:
         """The beds of a unit nobody lies in; the blocked and the dirty bed of the story stay so."""
-        taken = {lodger.bed for lodger in self.lodgers.values()}
+        taken = {lodger.bed for lodger in self.lodgers.values()} | self.dirty.keys()
         closed = {"loc-2101-312-2", "loc-2101-307-1"}
         return [bed for bed in unit.beds if bed.location_id not in taken | closed]
 
@@ -138,18 +146,34 @@ class Hospital:
             lodger, unit=unit.code, bed=bed.location_id, encounter_class="I", leaves=leaves
         )
         self._keep(moved)
+        self._left(lodger.bed)
         return self._move(moved, event, now)
 
     def put_back(self, before: Lodger) -> None:
         """A movement was taken back: the person is where they were."""
+        self._left(self.lodgers[before.person].bed)
         self._keep(before)
+        self.clean(before.bed, None)
 
     def leave(self, lodger: Lodger, now: datetime) -> Move:
         """A person goes: A03."""
         move = self._move(lodger, "A03", now)
         del self.lodgers[lodger.person]
         self._touched.add(f"stay:{lodger.person}")
+        self._left(lodger.bed)
         return move
+
+    def clean(self, bed: str, next_state: tuple[float, str] | None) -> None:
+        """Say what a dirty bed is now, or that it is dirty no more."""
+        self.dirty.pop(bed, None)
+        if next_state:
+            self.dirty[bed] = next_state
+        self._touched.add(f"dirty:{bed}")
+
+    def _left(self, bed: str) -> None:
+        if bed:
+            wait = chance("cleaning", bed, self.count).uniform(0.2, 0.9)
+            self.clean(bed, (self.hours + wait, "K"))
 
     def plan(self, lodger: Lodger, **due: float) -> None:
         """Set when the next sample or round of signs is due."""

@@ -111,8 +111,8 @@ class Simulator:
         return found
 
     def _what_is_due(self, now: datetime) -> list[Parcel]:
-        found: list[Parcel] = []
         hospital = self._hospital
+        found = happenings.housekeeping(hospital)
         for number in list(hospital.lodgers):
             lodger = hospital.lodgers[number]
             draw = chance("due", number, round(hospital.hours * 3600, 2))

@@ -104,19 +104,24 @@ def _room(unit: Unit, room: str) -> Resource:
     return _location(place, f"Chambre {room}", "ro", unit.organization_id, unit.location_id)
 
 
-def _bed(unit: Unit, bed: Bed, *, taken: bool) -> Resource:
+def bed_resource(unit: Unit, bed: Bed, state: str) -> Resource:
+    """A bed and its state (HL7 table 0116: U free, K to clean, H being cleaned, C closed)."""
     parent = room_location(unit.code, bed.room)
     found = _location(bed.location_id, bed.label, "bd", unit.organization_id, parent)
-    state = "U"
+    return found | {"operationalStatus": {"system": BED_STATUS, "code": state}}
+
+
+def _bed(unit: Unit, bed: Bed, *, taken: bool) -> Resource:
+    state, why = "U", ""
     if unit.code == "2101" and bed.label == TO_CLEAN:
         state = "K"
     elif unit.code == "2101" and bed.label == BLOCKED:
         state = "C"
-        found["description"] = "Bloqué : voisin en précautions contact"
+        why = "Bloqué : voisin en précautions contact"
     elif not taken and int(bed.location_id.encode().hex()[-2:], 16) % 11 == 3:
         state = "K"
-    found["operationalStatus"] = {"system": BED_STATUS, "code": state}
-    return found
+    found = bed_resource(unit, bed, state)
+    return found | {"description": why} if why else found
 
 
 def _location(
