@@ -36,6 +36,14 @@ async def test_the_corridor_names_nobody_and_tells_nobody_apart(ward: Ward) -> N
     assert len({(kind, rest) for kind, _, rest in tiles}) == 1
 
 
+async def test_the_secretary_sees_beds_and_names_and_nothing_of_care(ward: Ward) -> None:
+    async with await ward.client("secretaire") as clerk:
+        text = (await clerk.get(f"/units/{WARD}")).text
+    assert "DUBREUIL" in text
+    for word in ("llergie", "NEWS2", "hors bornes"):
+        assert word not in text, word
+
+
 async def test_another_unit_stays_shut(ward: Ward) -> None:
     async with await ward.client("ide", OTHER) as nurse:
         assert (await nurse.get(f"/units/{WARD}")).status_code == 403

@@ -44,12 +44,14 @@ async def read_board(tx: Tx, actor: Actor, unit: str, facts: TileFactsReader) ->
     present = await _whom(tx, actor, Q["present"], 3, tx.tenant, unit)
     expected = await _whom(tx, actor, Q["expected"], 4, tx.tenant, unit, tx.now)
     seen = [row["patient"] for row in present if row["may_see"]]
-    known: Mapping[str, Any] = await facts(tx, seen) if seen else {}
+    clinical = gate.may(actor, Permission.CHART_READ)
+    known: Mapping[str, Any] = await facts(tx, seen) if seen and clinical else {}
     return Board(
         unit=unit,
         name=head["name"],
         tiles=rules.tiles_of(beds, present, known, tx.now, expected),
         expected=rules.arrivals_of(expected, present),
+        clinical=clinical,
     )
 
 

@@ -79,6 +79,8 @@ class Board:
     name: str
     tiles: tuple[Tile, ...]
     expected: tuple[Tile, ...]
+    clinical: bool = True
+    """Whether this reader may know allergies, scores and results; places and names otherwise."""
 
     @property
     def counts(self) -> dict[str, int]:
