@@ -60,6 +60,7 @@ PACKAGES = (
     "liane.rooms.record",
     "liane.rooms.imaging",
     "liane.gateways.hl7v2",
+    "liane.gateways.cda",
 )
 """Packages with words (`messages/`) and templates."""
 

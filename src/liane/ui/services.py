@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liane.base.clock import Clock, SystemClock
-from liane.base.i18n import Catalogue
+from liane.base.i18n import Catalogue, Translator
 
 if TYPE_CHECKING:
     from liane.access.sessions import Sessions
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from liane.ui.panels import Panel
     from liane.ui.templating import Templates
 
-CdaRenderer = Callable[[bytes], str]
+CdaRenderer = Callable[[bytes, Translator], str]
 """CDA document bytes to safe HTML (a fragment without script, style or outside address)."""
 
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from liane.base.i18n import load_catalogues, translator
+from liane.gateways import cda
+
+_WORDS = load_catalogues(["liane.gateways.cda"])
+
+
+def to_html(data: bytes, language: str = "fr") -> str:
+    """The document as a reader of that language sees it."""
+    return cda.to_html(data, translator(language, _WORDS))
+
 
 def document(text: str = "", *, body: str = "", extra: str = "") -> bytes:
     """A document about an invented patient, with one section holding `text`, or with `body`."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from liane.base.errors import Invalid
-from liane.gateways.cda import parse, to_html
+from liane.gateways.cda import parse
 from liane.gateways.cda.codec import Instance, fhir_time
 from liane.gateways.cda.render import embedded_pdf
-from tests.gateways.cda.samples import document
+from tests.gateways.cda.samples import document, to_html
 
 pytestmark = pytest.mark.unit
 

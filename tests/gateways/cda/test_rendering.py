@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liane.gateways.cda import to_html
-from tests.gateways.cda.samples import document
+from tests.gateways.cda.samples import document, to_html
 
 pytestmark = pytest.mark.unit
 
@@ -143,3 +142,12 @@ def test_deep_nesting_ends() -> None:
 def test_any_words_are_inert(words: str) -> None:
     clean = "".join(c for c in words if c.isprintable()).replace("&", "&amp;").replace("<", "&lt;")
     assert_inert(to_html(document(f"<text><paragraph>{clean}</paragraph></text>")))
+
+
+def test_our_own_words_follow_the_reader_s_language() -> None:
+    data = document("<text>Bonjour</text>")
+    assert "né(e) le 02/01/1980" in to_html(data)
+    english = to_html(data, "en")
+    assert "born on 02/01/1980" in english
+    assert "Kept by" in english
+    assert "not accepted" in to_html(b"<!DOCTYPE a><a/>", "en")

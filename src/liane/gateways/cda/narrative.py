@@ -11,6 +11,7 @@ from html import escape
 
 from lxml.etree import _Element as Element
 
+from liane.base.i18n import Translator
 from liane.base.text import visible
 from liane.gateways.cda.codec import NS
 
@@ -41,8 +42,9 @@ _ALIGNED = {"left", "right", "center"}
 class Narrative:
     """Turns narrative blocks of one section into HTML; `pictures` are data addresses by ID."""
 
-    def __init__(self, pictures: Mapping[str, str]) -> None:
+    def __init__(self, pictures: Mapping[str, str], t: Translator) -> None:
         self._pictures = pictures
+        self._t = t
 
     def html(self, text: Element) -> str:
         """The HTML of a `text` element."""
@@ -94,7 +96,8 @@ class Narrative:
         for reference in (element.get("referencedObject") or "").split():
             address = self._pictures.get(reference)
             if address is None:
-                shown.append('<span class="cda-missing">[image non affichée]</span>')
+                words = escape(self._t("cda.picture.missing"))
+                shown.append(f'<span class="cda-missing">{words}</span>')
             else:
                 shown.append(f'<img class="cda-picture" alt="" src="{address}">')
         return "".join(shown)

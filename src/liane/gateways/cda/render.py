@@ -11,20 +11,21 @@ from html import escape
 from lxml.etree import _Element as Element
 
 from liane.base.errors import LianeError
-from liane.gateways.cda.codec import NS, ClinicalDocument, parse, spaced
+from liane.base.i18n import Translator
+from liane.gateways.cda.codec import NS, ClinicalDocument, Patient, parse, spaced
 from liane.gateways.cda.narrative import Narrative
 from liane.gateways.cda.pictures import pictures_of
 
 LIMIT_SECTION_DEPTH = 20
 
 
-def to_html(data: bytes) -> str:
+def to_html(data: bytes, t: Translator) -> str:
     """The document as an HTML fragment. A document that cannot be read is said to be so."""
     try:
         document = parse(data)
     except LianeError as problem:
-        return f'<p class="cda-unreadable">{escape(problem.fr)}</p>'
-    return document_html(document)
+        return f'<p class="cda-unreadable">{escape(problem.message(t.language))}</p>'
+    return document_html(document, t)
 
 
 def embedded_pdf(data: bytes) -> bytes | None:
@@ -40,38 +41,40 @@ def embedded_pdf(data: bytes) -> bytes | None:
     return attachment[1]
 
 
-def document_html(document: ClinicalDocument) -> str:
+def document_html(document: ClinicalDocument, t: Translator) -> str:
     """The header as a list of facts, then the body."""
-    return (
-        '<article class="cda">'
-        f'<header class="cda-header"><h3>{escape(_title(document))}</h3>{_facts(document)}</header>'
-        f"{_body(document)}</article>"
-    )
+    title = f"<h3>{escape(_title(document, t))}</h3>"
+    header = f'<header class="cda-header">{title}{_facts(document, t)}</header>'
+    return f'<article class="cda">{header}{_body(document, t)}</article>'
 
 
-def _title(document: ClinicalDocument) -> str:
-    return document.title or (document.code.display if document.code else "") or "Document CDA"
+def _title(document: ClinicalDocument, t: Translator) -> str:
+    kind = document.code.display if document.code else ""
+    return document.title or kind or t("cda.document")
 
 
-def _facts(document: ClinicalDocument) -> str:
+def _facts(document: ClinicalDocument, t: Translator) -> str:
     rows: list[tuple[str, str]] = []
     for patient in document.patients:
-        born = f", né(e) le {_day(patient.birth)}" if patient.birth else ""
-        rows.append(("Patient", f"{_patient_name(document)}{born}"))
+        name = _patient_name(patient, t)
+        if patient.birth:
+            name = t("cda.born", name=name, day=_day(patient.birth))
+        rows.append((t("cda.patient"), name))
         numbers = ", ".join(one.extension for one in patient.identifiers)
         if numbers:
-            rows.append(("Identifiants", numbers))
+            rows.append((t("cda.identifiers"), numbers))
     if document.created:
-        rows.append(("Date", _day(document.created)))
+        rows.append((t("cda.date"), _day(document.created)))
     start, end = document.serviced
     if start:
-        rows.append(("Acte", _day(start) + (f" au {_day(end)}" if end else "")))
+        told = t("cda.period", start=_day(start), end=_day(end)) if end else _day(start)
+        rows.append((t("cda.act"), told))
     rows += [
-        ("Auteur", ", ".join(part for part in (author.name, author.organization) if part))
+        (t("cda.author"), ", ".join(part for part in (author.name, author.organization) if part))
         for author in document.authors
     ]
     if document.custodian:
-        rows.append(("Conservé par", document.custodian))
+        rows.append((t("cda.custodian"), document.custodian))
     shown = "".join(
         f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
         for label, value in rows
@@ -80,11 +83,11 @@ def _facts(document: ClinicalDocument) -> str:
     return f'<dl class="cda-facts">{shown}</dl>'
 
 
-def _patient_name(document: ClinicalDocument) -> str:
-    name = document.patients[0].name
+def _patient_name(patient: Patient, t: Translator) -> str:
+    name = patient.name
     birth = " ".join(part for part in (name.family, name.given) if part)
     used = " ".join(part for part in (name.used_family, name.used_given) if part)
-    return f"{birth} (utilisé : {used})" if used and used != birth else birth
+    return t("cda.used", name=birth, used=used) if used and used != birth else birth
 
 
 def _day(text: str) -> str:
@@ -92,16 +95,18 @@ def _day(text: str) -> str:
     return f"{day} {text[11:16]}" if len(text) > 10 else day
 
 
-def _body(document: ClinicalDocument) -> str:
+def _body(document: ClinicalDocument, t: Translator) -> str:
     if document.attachment is not None:
-        return _attached(*document.attachment)
+        return _attached(*document.attachment, t)
     body = document.root.find(f"{NS}component/{NS}structuredBody")
     if body is None:
-        return '<p class="cda-empty">Ce document n’a pas de corps.</p>'
-    return "".join(_section(section, 1) for section in body.iterfind(f"{NS}component/{NS}section"))
+        return f'<p class="cda-empty">{escape(t("cda.empty"))}</p>'
+    return "".join(
+        _section(section, 1, t) for section in body.iterfind(f"{NS}component/{NS}section")
+    )
 
 
-def _attached(media: str, content: bytes) -> str:
+def _attached(media: str, content: bytes, t: Translator) -> str:
     if media.startswith("text/plain") or (media == "text/html" and not content):
         words = escape(content.decode("utf-8", "replace"))
         return f'<div class="cda-plain"><pre>{words}</pre></div>'
@@ -109,13 +114,11 @@ def _attached(media: str, content: bytes) -> str:
         media, spaced(media)[:60]
     )
     size = max(1, len(content) // 1024)
-    return (
-        f'<p class="cda-attached">Le corps de ce document est un fichier {escape(kind)} '
-        f"({size} Ko), à ouvrir depuis les pièces du document.</p>"
-    )
+    told = t("cda.attached", kind=kind, size=size)
+    return f'<p class="cda-attached">{escape(told)}</p>'
 
 
-def _section(section: Element, depth: int) -> str:
+def _section(section: Element, depth: int, t: Translator) -> str:
     if depth > LIMIT_SECTION_DEPTH:
         return ""
     title = section.find(f"{NS}title")
@@ -123,8 +126,8 @@ def _section(section: Element, depth: int) -> str:
     level = min(depth + 3, 6)
     shown = f"<h{level}>{escape(heading)}</h{level}>" if heading else ""
     text = section.find(f"{NS}text")
-    told = "" if text is None else Narrative(pictures_of(section)).html(text)
+    told = "" if text is None else Narrative(pictures_of(section), t).html(text)
     inner = "".join(
-        _section(below, depth + 1) for below in section.iterfind(f"{NS}component/{NS}section")
+        _section(below, depth + 1, t) for below in section.iterfind(f"{NS}component/{NS}section")
     )
     return f'<section class="cda-section">{shown}{told}{inner}</section>'

@@ -149,7 +149,7 @@ async def _shown(context: Context, letter: Letter) -> tuple[str, int, str]:
     head = content[:4000].lstrip(b"\xef\xbb\xbf \r\n\t")
     renders = context.services.render_cda
     if renders is not None and b"ClinicalDocument" in head:
-        return "html", 0, renders(content)
+        return "html", 0, renders(content, context.t)
     if letter.content_type.startswith("text/plain"):
         return "text", 0, content.decode("utf-8", "replace")
     return ("words" if letter.text else "none"), 0, ""
