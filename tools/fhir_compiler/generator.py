@@ -238,7 +238,7 @@ class TypeGenerator:
         order = ", ".join(collectors[i] for i in range(len(components)))
         self._line(level, f"composite(o, {tuple(names)!r}, {order})")
 
-    def _component(  # noqa: PLR0917
+    def _component(
         self,
         node: Node,
         name: str,
