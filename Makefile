@@ -35,7 +35,7 @@ help: ## this list
 	$(BIN)/python tools/compile_definitions.py
 	@touch $@
 
-.build/frontend: .build/node tools/build_frontend.mjs $(shell find frontend src/liane/ui/static/src -type f 2>/dev/null)
+.build/frontend: .build/node tools/build_frontend.mjs $(shell find frontend src/liane/ui/static/src src/liane/*/*/styles -type f 2>/dev/null)
 	$(NODE) tools/build_frontend.mjs
 	@touch $@
 
