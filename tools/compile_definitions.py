@@ -42,10 +42,19 @@ def main() -> None:
     write(fresh / "value_sets.msgpack", value_sets)
     write(fresh / "resources.msgpack", compile_resources(package, parameters))
     write_extractors(fresh, tables, parameters, value_sets)
-    shutil.rmtree(TARGET, ignore_errors=True)
-    fresh.rename(TARGET)
+    put_in_place(fresh)
     size = sum(file.stat().st_size for file in TARGET.rglob("*") if file.is_file())
     print(f"{len(package.types)} types, {size / 1e6:.2f} MB in {TARGET.relative_to(ROOT)}")
+
+
+def put_in_place(fresh: Path) -> None:
+    """Exchange the folders at once: a process that runs meanwhile finds one or the other."""
+    former = TARGET.with_name("data.old")
+    shutil.rmtree(former, ignore_errors=True)
+    if TARGET.exists():
+        TARGET.rename(former)
+    fresh.rename(TARGET)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def write(path: Path, value: object) -> None:
