@@ -20,13 +20,14 @@ import pytest
 
 from liane.demo.carrier import Carrier
 from liane.demo.checker import check
-from liane.demo.doors import Address, Doors
+from liane.demo.doors import Address, Doors, FhirDoor
 from liane.demo.expectations import expected_study
 from liane.demo.images import study_of
 from liane.demo.ledger import Ledger, Parcel
 from liane.demo.load import LoadOrder, Measures, run_load
 from liane.demo.people import present
 from liane.demo.person_resources import patient
+from liane.demo.structure_resources import structure
 from tests.running import Installation
 
 pytestmark = [pytest.mark.fault, pytest.mark.enable_socket, pytest.mark.timeout(7200)]
@@ -47,13 +48,19 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 @pytest.fixture
-def doors(installation: Installation) -> Doors:
-    return Doors(
+async def doors(installation: Installation) -> Doors:
+    """The doors of an installation that knows the units and beds of the group."""
+    found = Doors(
         fhir_url=f"{installation.base_url}/fhir",
         token=installation.token(),
         mllp=Address("127.0.0.1", installation.mllp_port),
         dicom=Address("127.0.0.1", installation.dicom_port),
     )
+    resources = list(structure(present(datetime.now(UTC).date())))
+    async with FhirDoor(found) as fhir:
+        for start in range(0, len(resources), 200):
+            await fhir.write(resources[start : start + 200])
+    return found
 
 
 @pytest.mark.parametrize("victim", ["gateway", "serve", "worker", "postgres"])
