@@ -153,8 +153,8 @@ async def test_d7f_five_thousand_results_do_not_hold_the_line_of_others(running)
     assert len(await running.resources("Observation")) == 5000
     assert n > 3
     # Limits are generous because other work may share the processor; the benchmark measures.
-    assert sorted(ticks)[int(len(ticks) * 0.95)] < 0.1
-    assert worst < 3.0
+    assert sorted(ticks)[int(len(ticks) * 0.95)] < 0.25
+    assert worst < 10.0
 
 
 @pytest.mark.parametrize(

@@ -233,9 +233,9 @@ async def settle(tx: Tx, message_id: str, fate: Settlement) -> bool:
     return told.endswith(" 1")
 
 
-async def waiting(tx: Tx, after: str = "") -> list[Waiting]:
+async def waiting(tx: Tx, after: str = "") -> list[str]:
     """The next messages that are safe and not applied, in the order they came."""
-    return [Waiting(**dict(row)) for row in await tx.fetch(Q["waiting"], tx.tenant, after)]
+    return [str(row["id"]) for row in await tx.fetch(Q["waiting"], tx.tenant, after)]
 
 
 async def one_waiting(tx: Tx, message_id: str) -> Waiting | None:

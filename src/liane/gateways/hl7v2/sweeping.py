@@ -57,19 +57,20 @@ class Sweeper:
         after, count = "", 0
         while True:
             async with self._database.reading() as tx:
-                rows = await inbox.waiting(tx, after)
-            for row in rows:
-                after = row.id
-                if everything or row.id not in self._reception.in_flight:
-                    await self._finish(row)
+                ids = await inbox.waiting(tx, after)
+            for message_id in ids:
+                after = message_id
+                if everything or message_id not in self._reception.in_flight:
+                    await self._finish(message_id)
                     count += 1
-            if not rows:
+            if not ids:
                 return count
 
-    async def _finish(self, row: Waiting) -> None:
+    async def _finish(self, message_id: str) -> None:
         async with self._database.transaction() as tx:
-            attempts = await inbox.count_attempt(tx, row.id)
-        if attempts == 0:
+            attempts = await inbox.count_attempt(tx, message_id)
+            row = await inbox.one_waiting(tx, message_id)
+        if attempts == 0 or row is None:
             return
         partner = self._directory.by_id(row.partner)
         if partner is None or attempts > MAX_ATTEMPTS:

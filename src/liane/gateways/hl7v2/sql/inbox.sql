@@ -53,12 +53,13 @@ set state = $3, ack = $4, resources = $5, resource_count = $6, patient = $7, rea
 where tenant = $1 and id = $2 and state = 'pending'
 
 -- name: waiting
--- Messages that are safe but not applied yet, in the order they came.
-select id, partner, sender, peer, raw, attempts, received_at
+-- Messages that are safe but not applied yet, in the order they came (their bytes may be large:
+-- they are read one at a time).
+select id
 from hl7v2.message
 where tenant = $1 and state = 'pending' and id > $2
 order by id
-limit 50
+limit 500
 
 -- name: one_pending
 select id, partner, sender, peer, raw, attempts, received_at
