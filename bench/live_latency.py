@@ -22,7 +22,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from playwright.async_api import Page, async_playwright
-
 from tests.journeys import hospital as doors
 from tests.journeys.conftest import CHROMIUM, FLAGS
 from tests.journeys.steps import live, sign_in

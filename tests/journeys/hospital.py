@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,13 +41,11 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000")
 
 
-_count = 0
+_numbers = itertools.count(1)
 
 
 def control() -> str:
-    global _count
-    _count += 1
-    return f"J{_count:06d}"
+    return f"J{next(_numbers):06d}"
 
 
 def msh(kind: str, at: datetime) -> str:

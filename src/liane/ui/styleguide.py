@@ -108,3 +108,6 @@ def _allergies() -> list[Allergy]:
         Allergy("Amoxicilline", "anaphylaxie", "severe", "2016", high=True, confirmed=True),
         Allergy("Iobitridol", "exanthème", "mild", "2019", high=False, confirmed=False),
     ]
+
+
+__all__ = ["routes"]
