@@ -99,10 +99,11 @@ def main() -> None:
 def measure(demonstration: Demonstration, given: argparse.Namespace) -> None:
     loading = str(demonstration.home / "home" / "demo-seed.ledger")
     print("loading ", demonstration.program("checker", "--ledger", loading), flush=True)
-    ledger = str(demonstration.home / "load.ledger")
+    ledger = str(demonstration.home / "simulator.ledger")
     words = ("--load", given.rate, "--connections", given.connections, "--seconds", given.seconds)
     print(demonstration.program("simulator", *words, "--ledger", ledger), flush=True)
-    print("load ", demonstration.program("checker", "--ledger", ledger), flush=True)
+    written = str(demonstration.home / "simulator-load.ledger")
+    print("load ", demonstration.program("checker", "--ledger", written), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ LINES = 4
 TICK_SECONDS = 0.25
 LONGEST_STEP_HOURS = 0.5
 WAITING_LIMIT = 400
+ALREADY_PLAYING = 75
 Happening = Callable[[Hospital, Random, datetime], list[Parcel]]
 
 RATES: tuple[tuple[float, Happening], ...] = (
@@ -209,8 +211,23 @@ def main() -> int:
     made.add_argument("--load", type=float, help="only send HL7 v2, this many messages a second")
     made.add_argument("--connections", type=int, default=8, help="MLLP connections of --load")
     given = made.parse_args()
-    ledger = Ledger(given.ledger or Path("demo-simulator.ledger"))
-    return asyncio.run(_main(given.speed, given.seconds, ledger, doors_from(given), _order(given)))
+    order = _order(given)
+    file = given.ledger or Path("demo-simulator.ledger")
+    file = load_ledger(file) if order else file
+    with file.with_name(f"{file.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"simulator: another one is writing {file}; give --ledger", file=sys.stderr)
+            return ALREADY_PLAYING
+        return asyncio.run(
+            _main(given.speed, given.seconds, Ledger(file), doors_from(given), order)
+        )
+
+
+def load_ledger(file: Path) -> Path:
+    """Where a load run writes, so that it never disturbs the ledger of the hospital's life."""
+    return file.with_name(f"{file.stem}-load{file.suffix}")
 
 
 def _order(given: object) -> LoadOrder | None:
