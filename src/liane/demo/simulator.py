@@ -37,6 +37,7 @@ TICK_SECONDS = 0.25
 LONGEST_STEP_HOURS = 0.5
 WAITING_LIMIT = 400
 ALREADY_PLAYING = 75
+LAST_WORDS_SECONDS = 3.0
 Happening = Callable[[Hospital, Random, datetime], list[Parcel]]
 
 RATES: tuple[tuple[float, Happening], ...] = (
@@ -214,6 +215,7 @@ def main() -> int:
     order = _order(given)
     file = given.ledger or Path("demo-simulator.ledger")
     file = load_ledger(file) if order else file
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(f"{file.name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -248,9 +250,22 @@ async def _main(
     if order is not None:
         print(await run_load(doors, ledger, order, stop))
         return 0
-    tally = await simulate(doors, ledger, speed, stop, seconds=seconds)
+    playing = asyncio.create_task(simulate(doors, ledger, speed, stop, seconds=seconds))
+    asked = asyncio.create_task(_asked(stop))
+    await asyncio.wait({playing, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    try:
+        async with asyncio.timeout(LAST_WORDS_SECONDS if stop.is_set() else None):
+            tally = await playing
+    except TimeoutError:
+        return 0  # what was not answered waits in the ledger
     print(f"simulator: {tally.accepted} accepted, {tally.refused} refused", flush=True)
     return 0 if tally.refused == 0 else 1
+
+
+async def _asked(stop: asyncio.Event) -> Tally:
+    await stop.wait()
+    return Tally()
 
 
 if __name__ == "__main__":
