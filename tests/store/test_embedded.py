@@ -283,6 +283,7 @@ def test_without_user_namespaces_an_ordinary_account_runs_the_server(
     import tempfile
 
     monkeypatch.setenv("LIANE_TEST_NO_USER_NAMESPACE", "1")
+    monkeypatch.setenv("LIANE_TEST_NO_CAPABILITY", "1")
     open_parent = Path(tempfile.mkdtemp(prefix="liane-open-"))
     open_parent.chmod(0o755)
     closed = Path(tempfile.mkdtemp(prefix="liane-closed-"))
@@ -299,6 +300,29 @@ def test_without_user_namespaces_an_ordinary_account_runs_the_server(
     finally:
         shutil.rmtree(open_parent)
         shutil.rmtree(closed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the fallback is for root")
+def test_without_user_namespaces_a_closed_folder_above_stays_closed_and_is_passed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    server = EmbeddedServer(tmp_path / "home")
+    with server:
+        pass  # made as root, in a user namespace where this machine allows one
+    monkeypatch.setenv("LIANE_TEST_NO_USER_NAMESPACE", "1")
+    with server:
+        owner = psutil.Process(postmaster(server)).uids().real
+        assert owner != 0
+        assert server.cluster.data.stat().st_uid == owner
+        status = Path(f"/proc/{postmaster(server)}/status").read_text()
+        assert "CapBnd:\t0000000000000002" in status
+        with psycopg.connect(server.app_dsn) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+    assert (tmp_path.stat().st_uid, stat.S_IMODE(tmp_path.stat().st_mode)) == (0, 0o700)
+    monkeypatch.delenv("LIANE_TEST_NO_USER_NAMESPACE")
+    with server, psycopg.connect(server.app_dsn) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
 
 
 async def test_roles_reach_their_own_part_only(server: EmbeddedServer) -> None:

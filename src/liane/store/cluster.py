@@ -20,6 +20,7 @@ from liane.base.errors import Unavailable
 
 ROLES = ("postgres", "liane_owner", "liane_app", "liane_identity")
 DATABASE = "liane"
+CAP_DAC_OVERRIDE = 1
 SOCKET_PATH_LIMIT = 90
 """Unix socket paths end at about 107 bytes, the name of the socket included."""
 
@@ -146,7 +147,8 @@ def as_allowed_account(command: list[str], cluster: Cluster) -> list[str]:
     """The command line that runs `command` as an account PostgreSQL accepts (it refuses root).
 
     Root uses a user namespace: the files stay root's, no account is made, no permission changed.
-    Where namespaces are forbidden, an existing account of the machine takes the place.
+    Where namespaces are forbidden (containers, chroots), an existing account of the machine takes
+    the place; it is given the right to pass through closed folders above ours, and no other.
     """
     dying = _with_parent_death_signal()
     if os.geteuid() != 0:
@@ -154,11 +156,14 @@ def as_allowed_account(command: list[str], cluster: Cluster) -> list[str]:
     if _namespaces_allowed():
         inside = next((p for p in pwd.getpwall() if p.pw_uid not in (0, 65534)), None)
         uid, gid = (inside.pw_uid, inside.pw_gid) if inside else (65534, 65534)
+        if cluster.home.stat().st_uid == 0:
+            _hand_over(cluster, 0, 0)
         return ["unshare", "--user", f"--map-user={uid}", f"--map-group={gid}", *dying, *command]
     account = _server_account()
-    _hand_over(cluster, account)
+    rights = _rights_to_pass(cluster, account)
+    _hand_over(cluster, account.pw_uid, account.pw_gid)
     ids = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
-    return ["setpriv", *ids, *(dying[1:] if dying else []), *command]
+    return ["setpriv", *ids, *rights, *(dying[1:] if dying else []), *command]
 
 
 def _with_parent_death_signal() -> list[str]:
@@ -184,17 +189,44 @@ def _server_account() -> pwd.struct_passwd:
     raise _refusal("aucun compte pour PostgreSQL", "no account to run PostgreSQL")
 
 
-def _hand_over(cluster: Cluster, account: pwd.struct_passwd) -> None:
+def _rights_to_pass(cluster: Cluster, account: pwd.struct_passwd) -> list[str]:
+    """What the account lacks to reach the programs and the data: one capability, or nothing."""
+    binary = program("postgres").resolve()
+    places = (*cluster.root.resolve().parents, *binary.parents, binary)
+    closed = next((place for place in places if not _enters(account, place)), None)
+    if closed is None:
+        return []
+    if os.environ.get("LIANE_TEST_NO_CAPABILITY") or not _holds(CAP_DAC_OVERRIDE):
+        raise _refusal(
+            f"le compte {account.pw_name} ne peut pas traverser {closed}",
+            f"the account {account.pw_name} cannot pass through {closed}",
+        )
+    one = "-all,+dac_override"
+    return [f"--inh-caps={one}", f"--ambient-caps={one}", f"--bounding-set={one}"]
+
+
+def _enters(account: pwd.struct_passwd, place: Path) -> bool:
+    facts = place.stat()
+    return bool(facts.st_mode & 0o001) or facts.st_uid == account.pw_uid
+
+
+def _holds(capability: int) -> bool:
+    status = Path("/proc/self/status").read_text("ascii")
+    held = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(held.split()[1], 16) >> capability & 1)
+
+
+def _hand_over(cluster: Cluster, uid: int, gid: int) -> None:
     """Give our own folders (nothing above them) to the account that runs the server."""
     for folder in (cluster.root, cluster.run):
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    for parent in cluster.root.resolve().parents:
-        mode = parent.stat()
-        if not (mode.st_mode & 0o001 or mode.st_uid == account.pw_uid):
-            raise _refusal(
-                f"le compte {account.pw_name} ne peut pas traverser {parent}",
-                f"the account {account.pw_name} cannot pass through {parent}",
-            )
+        os.chown(folder, uid, gid)
+    if not cluster.data.exists() or cluster.data.stat().st_uid == uid:
+        return
+    # A data folder that served under another account; its own entry last: a cut begins again.
+    for inside, _, files in os.walk(cluster.data, topdown=False):
+        for name in files:
+            os.chown(Path(inside) / name, uid, gid, follow_symlinks=False)
+        os.chown(inside, uid, gid)
 
 
 def _refusal(fr: str, en: str) -> Unavailable:
