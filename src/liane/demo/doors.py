@@ -5,18 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from liane.demo.resources import Resource, put
 
-TokenSource = Callable[[], Awaitable[str]]
 TRIES = 8
 RENEW_BEFORE_SECONDS = 60.0
+
+
+class TokenSource(Protocol):
+    """Where bearer tokens come from."""
+
+    async def __call__(self) -> str:
+        """A token that is good now."""
+        ...
+
+    def forget(self) -> None:
+        """The last one was refused: get another."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +68,14 @@ class ClientCredentials:
         known = json.loads(file.read_text("utf-8"))
         return cls(known["token_endpoint"], known["client_id"], known["client_secret"])
 
+    def forget(self) -> None:
+        """The last one was refused: get another next time."""
+        self._ends = 0.0
+
     async def __call__(self) -> str:
         """A token that lasts a while yet."""
         if time.monotonic() > self._ends - RENEW_BEFORE_SECONDS:
-            async with httpx.AsyncClient(auth=self._pair, timeout=30) as http:
+            async with httpx.AsyncClient(auth=self._pair, timeout=30, trust_env=False) as http:
                 answer = await http.post(self._endpoint, data={"grant_type": "client_credentials"})
             answer.raise_for_status()
             given = answer.json()
@@ -83,7 +98,10 @@ class FhirDoor:
     def __init__(self, doors: Doors, *, connections: int = 4) -> None:
         limits = httpx.Limits(max_connections=connections)
         self._http = httpx.AsyncClient(
-            base_url=doors.fhir_url.rstrip("/") + "/", timeout=120, limits=limits
+            base_url=doors.fhir_url.rstrip("/") + "/",
+            timeout=120,
+            limits=limits,
+            trust_env=False,
         )
         self._token = doors.token
 
@@ -125,12 +143,16 @@ class FhirDoor:
         for _ in range(TRIES):
             try:
                 answer = await self._once(method, url, content)
-            except httpx.TransportError:
+            except httpx.HTTPError:  # away, or no token to be had just now
                 await asyncio.sleep(pause)
             else:
                 if answer.is_success or (absent and answer.status_code in {404, 410}):
                     return answer
-                if answer.status_code not in {409, 429, 502, 503, 504}:
+                if answer.status_code == httpx.codes.UNAUTHORIZED and not isinstance(
+                    self._token, str
+                ):
+                    self._token.forget()
+                elif answer.status_code not in {409, 429, 502, 503, 504}:
                     raise FhirRefusedError(
                         f"{method} {url}: {answer.status_code} {answer.text[:2000]}"
                     )
