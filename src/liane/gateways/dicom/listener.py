@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -194,6 +195,17 @@ class Listener:
         await asyncio.sleep(0)
         for one in [*self._silent, *self._talking]:
             one.drop()
+
+
+def within_descriptors(limits: Limits) -> Limits:
+    """The limits this process can keep: every socket is an open file, and files are rationed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * (limits.silent_sockets + limits.associations)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    most = max(64, soft // 2 - limits.associations)
+    return replace(limits, silent_sockets=min(limits.silent_sockets, most))
 
 
 async def listen(

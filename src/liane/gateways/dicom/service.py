@@ -14,7 +14,7 @@ from pathlib import Path
 from liane.gateways.dicom import command, partners, registry
 from liane.gateways.dicom.command import Answer
 from liane.gateways.dicom.filing import Arrival, Desk, Source
-from liane.gateways.dicom.listener import Limits, Listener, Peer, listen
+from liane.gateways.dicom.listener import Limits, Listener, Peer, listen, within_descriptors
 from liane.gateways.dicom.mapping import Expected, Mismatch
 from liane.gateways.dicom.partners import Partner
 from liane.gateways.dicom.pdu import Malformed
@@ -125,7 +125,8 @@ async def serve(
         left.unlink(missing_ok=True)
     reception = Reception(services)
     await reception.prepare()
-    listener = Listener(reception, folder, (ae_title,), limits)
+    kept = within_descriptors(limits or Limits())
+    listener = Listener(reception, folder, (ae_title,), kept)
     server = await listen(listener, host, port, tls)
     background = [
         asyncio.create_task(listener.sweep()),
