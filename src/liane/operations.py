@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
 
 from liane.assembly import services_open
-from liane.installation import data_home, database_running
+from liane.installation import data_home, database_running, prepare_if_new
 from liane.settings import Settings
 
 
@@ -17,6 +18,7 @@ async def run_import(settings: Settings, paths: list[str], mapping: str | None) 
     from liane.importing.progress import for_terminal
 
     with database_running(settings) as dsns:
+        await asyncio.to_thread(prepare_if_new, settings, dsns)
         async with services_open(settings, dsns) as services:
             report = await import_paths(
                 services,
