@@ -25,7 +25,12 @@ function press(key: string): boolean {
 }
 
 function moveAmongResults(event: KeyboardEvent): void {
-  const palette = (event.target as Element).closest?.(".palette");
+  const palette = (event.target as Element).closest?.<HTMLDialogElement>(".palette");
+  if (palette && event.key === "Escape") {
+    event.preventDefault(); // one press closes; a search field alone would only empty itself
+    palette.close();
+    return;
+  }
   if (!palette || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
   const options = [...palette.querySelectorAll<HTMLElement>(".results a")];
   const at = options.indexOf(document.activeElement as HTMLElement);

@@ -30,6 +30,7 @@ class Score:
     total: int
     band: str
     missing: tuple[str, ...] = ()
+    scale: int = 1
 
     @property
     def complete(self) -> bool:

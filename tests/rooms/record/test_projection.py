@@ -132,3 +132,30 @@ async def test_a_board_asks_once_for_all_its_patients(database: Database) -> Non
     assert facts["dubreuil"].unread >= 4
     assert facts["other"].allergy_state == "not_recorded"
     assert facts["other"].news2 is None
+
+
+async def test_the_second_scale_is_used_only_where_a_prescriber_set_it(database: Database) -> None:
+    now = datetime.now(UTC)
+    signs = builders.a_round("p2", "r", now - timedelta(minutes=5), fc="72", pas="120", pad="70", t="37.0", spo2="90", fr="16")  # fmt: skip
+    await write(database, builders.patient("p2"), *signs)
+
+    async def points() -> tuple[int, int]:
+        async with database.reading() as tx:
+            head = await reads.chart_head(tx, "p2")
+        assert head.round is not None
+        assert head.round.news is not None
+        return head.round.news.total, head.round.news.scale
+
+    assert await points() == (3, 1)
+    flag = {
+        "resourceType": "Flag",
+        "id": "scale",
+        "status": "active",
+        "subject": {"reference": "Patient/p2"},
+        "code": {
+            "coding": [{"system": "https://liane.example/fhir/flag", "code": "spo2-echelle-2"}],
+            "text": "SpO₂ échelle 2",
+        },
+    }
+    await write(database, flag)
+    assert await points() == (0, 2)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from liane.rooms.record.events import GONE, Stretch, stays, words
+from liane.rooms.record.news2 import Scale
 from liane.rooms.record.observed import instant
 from liane.rooms.record.vitals import Round
 from liane.ui.identity import Identity
@@ -21,6 +22,7 @@ Resource = Mapping[str, Any]
 AllergyState = Literal["listed", "unconfirmed", "none_known", "not_recorded"]
 
 ALLERGY_SYSTEM = "https://liane.example/fhir/allergy"
+SECOND_SCALE = "spo2-echelle-2"
 _NONE_KNOWN = frozenset({"no-known-allergy", "716186003", "409137002", "428607008", "428197003"})
 _OPEN = frozenset({"in-progress", "arrived", "triaged", "onleave"})
 
@@ -122,6 +124,15 @@ def flags_of(resources: Iterable[Resource]) -> tuple[str, ...]:
         if resource.get("status", "active") == "active"
     ]
     return tuple(dict.fromkeys(text for text in shown if text))
+
+
+def scale_of(flags: Iterable[Resource]) -> Scale:
+    """The scale of oxygen saturation that the alerts of a patient set (a prescriber's decision)."""
+    for flag in flags:
+        codes = {coding.get("code") for coding in flag.get("code", {}).get("coding", ())}
+        if SECOND_SCALE in codes and flag.get("status") == "active":
+            return 2
+    return 1
 
 
 def present_stay(encounters: Sequence[Resource], names: Mapping[str, str]) -> Stay | None:

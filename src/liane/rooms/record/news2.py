@@ -71,6 +71,8 @@ class News:
     """Points of each sign that was charted."""
     missing: tuple[str, ...]
     band: Band
+    scale: Scale = 1
+    """The scale of oxygen saturation that was used."""
 
     @property
     def complete(self) -> bool:
@@ -128,7 +130,7 @@ def score(signs: Signs, scale: Scale = 1) -> News:
     points = {name: value for name, value in given.items() if value is not None}
     missing = tuple(name for name in PARAMETERS if name not in points)
     total = sum(points.values())
-    return News(total, points, missing, _band(total, points, missing))
+    return News(total, points, missing, _band(total, points, missing), scale)
 
 
 def _consciousness(letter: str | None) -> int | None:

@@ -13,6 +13,7 @@ from liane.base.errors import NotFound
 from liane.rooms.record import events, head, timeline, vitals
 from liane.rooms.record.head import Head
 from liane.rooms.record.laboratory import Result, Series, pinned_codes, result_of, series_of
+from liane.rooms.record.news2 import Scale
 from liane.rooms.record.vitals import CODES, Sign, rounds_of, sign_of
 from liane.store import Tx
 from liane.store.sql import queries
@@ -71,8 +72,14 @@ async def signs_between(
     rows = await tx.fetch(
         Q.values_between, tx.tenant, patient, "v", starts, ends, MOST_VALUES, list(CODES)
     )
-    signs = [sign for row in reversed(rows) if (sign := sign_of(row))]
+    scale = await scale_of(tx, patient)
+    signs = [sign for row in reversed(rows) if (sign := sign_of(row, scale))]
     return signs, len(rows) == MOST_VALUES
+
+
+async def scale_of(tx: Tx, patient: str) -> Scale:
+    """The scale of oxygen saturation that a prescriber set for this patient."""
+    return 2 if await tx.fetchval(Q.second_scale, tx.tenant, patient) else 1
 
 
 async def results_between(
@@ -115,8 +122,9 @@ async def latest_signs(tx: Tx, patient: str) -> dict[str, Shown]:
     """The last value of each vital sign, by name."""
     rows = await tx.fetch(Q.latest_values, tx.tenant, patient, tx.now, list(CODES))
     latest: dict[str, Shown] = {}
+    scale = await scale_of(tx, patient)
     for row in rows:
-        sign = sign_of(row)
+        sign = sign_of(row, scale)
         if sign is None:
             continue
         held = latest.get(sign.name)

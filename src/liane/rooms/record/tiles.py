@@ -35,7 +35,8 @@ async def tile_facts(tx: Tx, patients: Sequence[str]) -> Mapping[str, TileFacts]
         of_patient.setdefault(row["type"], []).append(orjson.loads(row["body"]))
     signs: dict[str, list[Sign]] = {}
     for row in await tx.fetch(Q.tile_values, tx.tenant, wanted, tx.now - SIGNS_BACK, list(CODES)):
-        if sign := sign_of(row):
+        flags = resources.get(row["patient"], {}).get("Flag", ())
+        if sign := sign_of(row, head.scale_of(flags)):
             signs.setdefault(row["patient"], []).append(sign)
     rows = await tx.fetch(Q.tile_results, tx.tenant, wanted, tx.now - RESULTS_BACK)
     abnormal = {row["patient"]: row["abnormal"] for row in rows}

@@ -72,6 +72,8 @@ class Sign:
 
     name: str
     result: Result
+    scale: news2.Scale = 1
+    """The scale of oxygen saturation in force for this patient."""
 
     @property
     def at(self) -> datetime:
@@ -79,17 +81,20 @@ class Sign:
         return self.result.at
 
 
-def sign_of(row: Mapping[str, Any]) -> Sign | None:
+def sign_of(row: Mapping[str, Any], scale: news2.Scale = 1) -> Sign | None:
     """A row of `record.value` as a vital sign, or None when it is another observation."""
     name = CODES.get(row["code"])
     if name is None:
         return None
     if row["flag"] or row["low"] is not None or row["high"] is not None:
-        return Sign(name, result_of(row))
-    return Sign(name, result_of(row, *_judged(name, row["shown"], row["number"], row["unit"])))
+        return Sign(name, result_of(row), scale)
+    hints = _judged(name, row["shown"], row["number"], row["unit"], scale)
+    return Sign(name, result_of(row, *hints), scale)
 
 
-def _judged(name: str, text: str, number: Decimal | None, unit: str) -> tuple[str, str]:
+def _judged(
+    name: str, text: str, number: Decimal | None, unit: str, scale: news2.Scale
+) -> tuple[str, str]:
     """Severity and direction by the early-warning table, for a sign that came without a flag."""
     if name == "consciousness":
         letter = level(text)
@@ -98,7 +103,9 @@ def _judged(name: str, text: str, number: Decimal | None, unit: str) -> tuple[st
         return "", ""
     if name == "temperature" and unit not in _CELSIUS:
         return "", ""
-    points = news2.points_of(name, number)
+    second = name == "saturation" and scale == 2
+    # On the second scale a high value is judged only with the oxygen given, in the score.
+    points = news2.points_of("saturation 2 on air" if second else name, number)
     if not points:
         return "", ""
     return "critical" if points >= 3 else "out", "low" if number < _LOWEST_NORMAL[name] else "high"
@@ -151,7 +158,7 @@ class Round:
     news: News | None
 
 
-def rounds_of(signs: Iterable[Sign], scale: news2.Scale = 1) -> list[Round]:
+def rounds_of(signs: Iterable[Sign]) -> list[Round]:
     """Charted rounds, oldest first; values within ten minutes are one round."""
     ordered = sorted(signs, key=lambda sign: sign.at)
     rounds: list[Round] = []
@@ -159,15 +166,15 @@ def rounds_of(signs: Iterable[Sign], scale: news2.Scale = 1) -> list[Round]:
     group: list[Sign] = []
     for sign in ordered:
         if group and sign.at - group[0].at >= ONE_ROUND:
-            rounds.append(_round(group, last, scale))
+            rounds.append(_round(group, last))
             group = []
         group.append(sign)
     if group:
-        rounds.append(_round(group, last, scale))
+        rounds.append(_round(group, last))
     return rounds
 
 
-def _round(group: Sequence[Sign], last: dict[str, Result], scale: news2.Scale) -> Round:
+def _round(group: Sequence[Sign], last: dict[str, Result]) -> Round:
     values: dict[str, Result] = {}
     scored = False
     for sign in group:
@@ -179,7 +186,7 @@ def _round(group: Sequence[Sign], last: dict[str, Result], scale: news2.Scale) -
     at = group[-1].at
     if not scored:
         return Round(at, values, None)
-    return Round(at, values, news2.score(_signs(_valid(last, at)), scale))
+    return Round(at, values, news2.score(_signs(_valid(last, at)), group[-1].scale))
 
 
 def _valid(last: Mapping[str, Result], at: datetime) -> dict[str, Shown]:

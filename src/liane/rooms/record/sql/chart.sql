@@ -75,6 +75,13 @@ cross join lateral (
   limit $4
 ) v;
 
+-- name: second_scale
+-- Whether a prescriber set the second scale of oxygen saturation for this patient (a Flag in force).
+select exists (
+  select 1 from record.resource
+  where tenant = $1 and patient = $2 and type = 'Flag'
+    and body like '%"spo2-echelle-2"%' and body::jsonb ->> 'status' = 'active');
+
 -- name: latest_values
 -- The last value of each vital sign before a moment.
 select v.*
