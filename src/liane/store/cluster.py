@@ -202,7 +202,9 @@ def _rights_to_pass(cluster: Cluster, account: pwd.struct_passwd) -> list[str]:
             f"the account {account.pw_name} cannot pass through {closed}",
         )
     one = "-all,+dac_override"
-    return [f"--inh-caps={one}", f"--ambient-caps={one}", f"--bounding-set={one}"]
+    # Without the secure bit, access(2) would overlook the capability, and PostgreSQL asks it.
+    only = [f"--inh-caps={one}", f"--ambient-caps={one}", f"--bounding-set={one}"]
+    return ["--securebits=+no_setuid_fixup", *only]
 
 
 def _enters(account: pwd.struct_passwd, place: Path) -> bool:
