@@ -187,3 +187,13 @@ def test_a_movement_taken_back_leaves_the_other_bed_to_clean():
     hospital.put_back(lodger)
     assert hospital.dirty.keys() == {other.location_id}
     assert hospital.lodgers[100].bed == lodger.bed
+
+
+async def test_a_message_that_was_kept_and_not_applied_is_sent_again(monkeypatch):
+    monkeypatch.setattr("liane.demo.mllp.AE_PAUSES_SECONDS", (0.01, 0.01))
+    server, port, frames = await serve(lambda number, _: ack("AE" if number < 3 else "AA"))
+    line = MllpLine("127.0.0.1", port)
+    assert (await line.send_until_applied(MESSAGE)).code == "AA"
+    await line.close()
+    server.close()
+    assert frames == [START + MESSAGE + END] * 3

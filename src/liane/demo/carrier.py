@@ -50,7 +50,7 @@ class Carrier:
     async def _deliver_message(self, parcel: Parcel) -> str:
         index = zlib.crc32(parcel.lane.encode()) % len(self._mllp)
         async with self._locks[index]:
-            answer = await self._mllp[index].send(parcel.payload)
+            answer = await self._mllp[index].send_until_applied(parcel.payload)
         return answer.code
 
     async def _deliver_image(self, parcel: Parcel) -> str:

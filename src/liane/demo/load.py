@@ -132,7 +132,7 @@ async def _connection(
         measures.left.add(parcel.control_id)
         sent = time.perf_counter()
         measures.late = max(measures.late, sent - due)
-        answer = await line.send(parcel.payload)
+        answer = await line.send_until_applied(parcel.payload)
         measures.waits.append(time.perf_counter() - sent)
         measures.codes[answer.code] = measures.codes.get(answer.code, 0) + 1
         answers.append((parcel.control_id, answer.code))

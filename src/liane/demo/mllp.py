@@ -17,6 +17,7 @@ ANSWER_LIMIT_BYTES = 1 << 20
 ANSWER_WITHIN_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
+AE_PAUSES_SECONDS = (0.3, 1.0, 3.0, 6.0)
 
 
 class MllpLine:
@@ -45,6 +46,19 @@ class MllpLine:
                     self.repeated += 1
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+
+    async def send_until_applied(self, message: bytes) -> Answer:
+        """The answer to `message`, sent again a few times while it is AE (kept, not applied):
+        the reason may pass, and the receiver knows a repetition when it sees one.
+        """
+        answer = await self.send(message)
+        for pause in AE_PAUSES_SECONDS:
+            if answer.code != "AE":
+                break
+            await asyncio.sleep(pause)
+            self.repeated += 1
+            answer = await self.send(message)
+        return answer
 
     async def close(self) -> None:
         """Hang up."""
