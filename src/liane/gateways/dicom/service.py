@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from itertools import count
 from pathlib import Path
 
 from liane.gateways.dicom import command, partners, registry
@@ -25,6 +26,7 @@ from liane.ui.services import Services
 log = logging.getLogger(__name__)
 
 PARTNERS_EVERY_SECONDS = 5.0
+RECOVER_EVERY_TURNS = 12
 
 
 class Reception:
@@ -47,13 +49,16 @@ class Reception:
         self._known.clear()
 
     async def keep_learning(self) -> None:
-        """A changed partner counts within seconds; while the database is away the last known
-        ones stay.
+        """A changed partner counts within seconds; what some process left untold is told soon.
+
+        While the database is away the last known partners stay.
         """
-        while True:
+        for turn in count(1):
             await asyncio.sleep(PARTNERS_EVERY_SECONDS)
             try:
                 await self.learn()
+                if turn % RECOVER_EVERY_TURNS == 0:
+                    await self.desk.follower.recover()
             except Exception:
                 log.warning("DICOM partners could not be read again", exc_info=True)
 
