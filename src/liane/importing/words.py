@@ -6,6 +6,7 @@ read by Tesseract where it is installed; without it they are stored all the same
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import subprocess
@@ -74,7 +75,8 @@ def _clinical_document_text(content: bytes) -> str:
 
 
 def _limited() -> None:
-    """Runs in the child before its program does."""
+    """Runs in the child before its program does: little memory and time, after everyone else."""
+    os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_MEMORY_BYTES, LIMIT_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_SECONDS, LIMIT_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
