@@ -30,3 +30,16 @@ def test_every_event_of_the_contract_is_interpreted():
     wanted |= {"ADT^Z99", "ORU^R01", "MDM^T02", "MDM^T04", "MDM^T10", "MDM^T11"}
     wanted |= {"ORM^O01", "OML^O21"}
     assert wanted <= set(INTERPRETERS)
+
+
+def test_the_reference_page_tells_what_the_code_does():
+    from liane.gateways.hl7v2 import codec, mllp
+    from liane.gateways.hl7v2.answers import diagram
+
+    page = (ROOT / "docs" / "reference" / "hl7v2.md").read_text("utf-8")
+    listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert listed == set(INTERPRETERS)
+    assert diagram() in page
+    assert f"{mllp.MAX_FRAME_BYTES // 1048576} MiB" in page
+    assert f"{codec.MAX_SEGMENTS:,} segments" in page
+    assert f"{codec.MAX_REPETITIONS:,} repetitions" in page

@@ -13,8 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from liane.gateways.hl7v2.batches import Delivery
 from liane.gateways.hl7v2.mllp import Found, FrameParser, Outcome, frame
-from liane.gateways.hl7v2.reception import Peer, Reception
+from liane.gateways.hl7v2.reception import Kept, Peer, Reception
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +187,17 @@ class Line:
         kept = await asyncio.gather(
             *(reception.keep(f.data, self.peer) for f in batch if f.outcome is Outcome.FRAME)
         )
+        try:
+            await self._answer_in_order(batch, list(kept))
+        finally:
+            # Whatever was not reached (the peer has gone) is safe, and left to the sweeper.
+            for _, messages in kept:
+                reception.release(messages)
+
+    async def _answer_in_order(
+        self, batch: list[Found], kept: list[tuple[Delivery, list[Kept]]]
+    ) -> None:
+        reception = self._house.reception
         whole = iter(kept)
         for found in batch:
             if found.outcome is Outcome.FRAME:

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from liane.base.errors import Invalid, LianeError, Unavailable
+from liane.base.errors import Invalid, LianeError
 from liane.base.ids import new_id
-from liane.gateways.hl7v2 import answers, batches, building
+from liane.gateways.hl7v2 import answers, batches, building, refusals
 from liane.gateways.hl7v2.answers import Event, State
 from liane.gateways.hl7v2.applying import Applier, problem_of
 from liane.gateways.hl7v2.building import CODES, Problem
@@ -45,7 +45,7 @@ class Peer:
 
 
 @dataclass(slots=True)
-class _Kept:
+class Kept:
     """A message of the delivery, with where it is stored."""
 
     message: Message | None
@@ -80,7 +80,7 @@ class Reception:
         self.in_flight: set[str] = set()
         self.counters = Counters()
 
-    async def keep(self, delivery: bytes, peer: Peer) -> tuple[batches.Delivery, list[_Kept]]:
+    async def keep(self, delivery: bytes, peer: Peer) -> tuple[batches.Delivery, list[Kept]]:
         """Make every message of a delivery durable; nothing is applied or answered yet."""
         self.counters.received += 1
         cut = batches.split(delivery)
@@ -89,7 +89,7 @@ class Reception:
         await asyncio.gather(*(self._store(each, peer) for each in kept))
         return cut, kept
 
-    async def answer(self, cut: batches.Delivery, kept: list[_Kept], say: Say) -> None:
+    async def answer(self, cut: batches.Delivery, kept: list[Kept], say: Say) -> None:
         """Apply what was kept, in order, and say one answer for the delivery."""
         told: list[bytes] = []
         for each in kept:
@@ -102,22 +102,22 @@ class Reception:
 
     async def refuse_too_large(self, start: bytes, peer: Peer, limit: int) -> bytes:
         """Keep the beginning of an endless message, and the answer to give before hanging up."""
-        problem = _too_large(limit)
+        problem = refusals.too_large(limit)
         return await self._refuse(start, peer, Event.TOO_LARGE, problem)
 
     async def refuse_noise(self, start: bytes, peer: Peer) -> bytes:
         """The same for bytes that are not even framed."""
-        return await self._refuse(start, peer, Event.NOT_HL7, _unframed())
+        return await self._refuse(start, peer, Event.NOT_HL7, refusals.unframed())
 
     async def keep_truncated(self, data: bytes, peer: Peer) -> None:
         """Keep the beginning of a message whose end never came. Its sender is told nothing: it
         will send it again.
         """
         log.warning("message cut short by %s after %d bytes", peer.address, len(data))
-        await self._refuse(data, peer, Event.NOT_HL7, _cut_short())
+        await self._refuse(data, peer, Event.NOT_HL7, refusals.cut_short())
 
     async def _refuse(self, start: bytes, peer: Peer, event: Event, problem: LianeError) -> bytes:
-        each = _Kept(None, None, _arrival(start[:SAMPLE_BYTES], peer, problem), event)
+        each = Kept(None, None, _arrival(start[:SAMPLE_BYTES], peer, problem), event)
         await self._store(each, peer)
         code = answers.original_answer(State.NEW, event) or "AR"
         return building.refusal(code, self._now(), problem_of(problem, "fr"), start)
@@ -128,7 +128,7 @@ class Reception:
     def _empty(self) -> bytes:
         return building.refusal("AR", self._now(), Problem("100", CODES["100"], _EMPTY))
 
-    async def _read(self, raw: bytes, peer: Peer, batch: str) -> _Kept:
+    async def _read(self, raw: bytes, peer: Peer, batch: str) -> Kept:
         """Cut one message and recognise its sender."""
         known = self._directory.recognise(peer.address, peer.certificate, "")
         charset = known.partner.charset if known.partner else ""
@@ -138,18 +138,18 @@ class Reception:
             else:
                 message, digest = parse(raw, charset), fingerprint(raw)
             if not message.code:
-                raise _untyped()
+                raise refusals.untyped()
         except Invalid as problem:
             arrival = replace(_arrival(raw, peer, problem), batch=batch)
             told = problem_of(problem, "fr")
-            return _Kept(None, known.partner, arrival, Event.NOT_HL7, problem=told)
+            return Kept(None, known.partner, arrival, Event.NOT_HL7, problem=told)
         application = message.header.get(3)
         sender = self._directory.recognise(peer.address, peer.certificate, application)
         if sender.partner is None:
             return _stranger(message, raw, digest, peer, sender)
         return _known(message, digest, peer, sender.partner, batch)
 
-    async def _store(self, each: _Kept, peer: Peer) -> None:
+    async def _store(self, each: Kept, peer: Peer) -> None:
         if each.event in _REFUSALS and not self._worth_keeping(peer):
             self.counters.refused += 1
             return
@@ -164,6 +164,12 @@ class Reception:
             if each.event is Event.STORED:
                 self.in_flight.add(each.stored.id)
 
+    def release(self, kept: list[Kept]) -> None:
+        """These messages are in nobody's hands any more: what still waits may be swept."""
+        for each in kept:
+            if each.stored is not None:
+                self.in_flight.discard(each.stored.id)
+
     def _worth_keeping(self, peer: Peer) -> bool:
         """Refused bytes are kept as proof, but nobody can fill the disk with them."""
         now = asyncio.get_running_loop().time()
@@ -175,7 +181,7 @@ class Reception:
         self._refusals[peer.address] = [*recent, now]
         return True
 
-    async def _fate(self, each: _Kept, say: Say) -> list[bytes]:
+    async def _fate(self, each: Kept, say: Say) -> list[bytes]:
         """The answers to one message (in enhanced mode the first is said at once)."""
         if each.event in _REFUSALS or each.event is Event.NOT_STORED:
             return self._refusal(each)
@@ -189,7 +195,7 @@ class Reception:
             self.in_flight.discard(each.stored.id)
         return [answer] if answer else []
 
-    def _refusal(self, each: _Kept) -> list[bytes]:
+    def _refusal(self, each: Kept) -> list[bytes]:
         problem = each.problem or Problem("207", CODES["207"], each.arrival.reason_fr)
         line = answers.step(State.NEW, each.event)
         code = line.accept if _enhanced(each) else line.original
@@ -199,7 +205,7 @@ class Reception:
             return [building.acknowledgement(each.message, code, self._now(), [problem])]
         return [building.refusal(code, self._now(), problem, each.arrival.raw)]
 
-    async def _applied(self, each: _Kept) -> bytes | None:
+    async def _applied(self, each: Kept) -> bytes | None:
         """Apply the message, unless it was here before: then say what was said then."""
         assert each.stored is not None
         assert each.message is not None
@@ -212,12 +218,12 @@ class Reception:
             )
         except (LianeError, OSError) as problem:
             log.warning("message %s waits: %s", each.stored.id, problem)
-            told = problem_of(_interrupted(), each.partner.language)
+            told = problem_of(refusals.interrupted(), each.partner.language)
             code = answers.original_answer(State.PENDING, Event.INTERRUPTED) or "AE"
             return building.acknowledgement(each.message, code, self._now(), [told])
         return fate.ack
 
-    async def _enhanced_fate(self, each: _Kept, say: Say) -> list[bytes]:
+    async def _enhanced_fate(self, each: Kept, say: Say) -> list[bytes]:
         """Enhanced mode: first that it is safe, then, if asked, what became of it."""
         assert each.message is not None
         header = each.message.header
@@ -244,7 +250,7 @@ def _code_of(answer: bytes | None) -> str:
     return msa.get(1) if msa is not None else ""
 
 
-def _enhanced(each: _Kept) -> bool:
+def _enhanced(each: Kept) -> bool:
     if each.partner is None or not each.partner.enhanced or each.message is None:
         return False
     header = each.message.header
@@ -282,7 +288,7 @@ def _line(text: str, limit: int) -> str:
     return clean[:limit]
 
 
-def _stranger(message: Message, raw: bytes, digest: bytes, peer: Peer, sender: Recognised) -> _Kept:
+def _stranger(message: Message, raw: bytes, digest: bytes, peer: Peer, sender: Recognised) -> Kept:
     arrival = Arrival(
         raw=raw[:SAMPLE_BYTES],
         sha256=digest,
@@ -296,10 +302,10 @@ def _stranger(message: Message, raw: bytes, digest: bytes, peer: Peer, sender: R
         **_facts(message),
     )
     problem = Problem("207", CODES["207"], sender.fr, "MSH^1^3")
-    return _Kept(message, None, arrival, Event.NOT_ALLOWED, problem=problem)
+    return Kept(message, None, arrival, Event.NOT_ALLOWED, problem=problem)
 
 
-def _known(message: Message, digest: bytes, peer: Peer, partner: Partner, batch: str) -> _Kept:
+def _known(message: Message, digest: bytes, peer: Peer, partner: Partner, batch: str) -> Kept:
     is_answer = message.code in {"ACK", "MCF"}
     event = Event.IS_ANSWER if is_answer else Event.STORED
     names = (partner.id, message.header.get(3), message.header.get(4))
@@ -313,56 +319,4 @@ def _known(message: Message, digest: bytes, peer: Peer, partner: Partner, batch:
         state=answers.step(State.NEW, event).state,
         **_facts(message),
     )
-    return _Kept(message, partner, arrival, event)
-
-
-def _interrupted() -> Unavailable:
-    return Unavailable(
-        "hl7v2.interrupted",
-        "Message reçu et conservé ; il sera appliqué dès que la base de données répondra.",
-        "Message received and kept; it will be applied as soon as the database answers.",
-        "Inutile de le renvoyer.",
-        "There is no need to send it again.",
-    )
-
-
-def _too_large(limit: int) -> Invalid:
-    return Invalid(
-        "hl7v2.too-large",
-        f"Le message dépasse {limit // 1048576} Mio, ou n'a pas de fin.",
-        f"The message exceeds {limit // 1048576} MiB, or has no end.",
-        "Envoyez les documents volumineux par un autre canal ; vérifiez l'encadrement MLLP.",
-        "Send large documents another way; check the MLLP framing.",
-    )
-
-
-def _untyped() -> Invalid:
-    return Invalid(
-        "hl7v2.no-type",
-        "L'en-tête ne dit pas de quel type de message il s'agit (MSH-9 vide).",
-        "The header does not say which kind of message it is (MSH-9 is empty).",
-        "Demandez à l'émetteur de remplir MSH-9, puis de renvoyer le message.",
-        "Ask the sender to fill in MSH-9, then to send the message again.",
-        hl7_code="101",
-        location="MSH^1^9",
-    )
-
-
-def _unframed() -> Invalid:
-    return Invalid(
-        "hl7v2.unframed",
-        "Les octets reçus ne sont pas encadrés par MLLP.",
-        "The bytes received are not framed by MLLP.",
-        "Réglez l'émetteur sur MLLP : <VT> message <FS><CR>.",
-        "Set the sender to MLLP: <VT> message <FS><CR>.",
-    )
-
-
-def _cut_short() -> Invalid:
-    return Invalid(
-        "hl7v2.cut-short",
-        "La fin du message n'est jamais arrivée.",
-        "The end of the message never came.",
-        "L'émetteur n'a reçu aucun accusé et doit renvoyer le message.",
-        "The sender got no acknowledgement and must send the message again.",
-    )
+    return Kept(message, partner, arrival, event)
