@@ -85,7 +85,8 @@ class Blobs:
         """Where the content lies; only programs that must have a path (codecs) need it."""
         if not _HASH.fullmatch(sha256):
             raise _absent()
-        return self._root / sha256[:2] / sha256[2:4] / sha256
+        # One level of 256 folders: a new folder costs one more flush, paid 256 times in all.
+        return self._root / sha256[:2] / sha256
 
     def verify(self, sha256: str) -> int:
         """Compute the hash again, without keeping the bytes; gives the size."""
@@ -127,10 +128,9 @@ class Blobs:
         sha256, size = draft.finish()
         final = self.path(sha256)
         if not final.is_file():
-            for folder in (final.parent.parent, final.parent):
-                if not folder.is_dir():
-                    folder.mkdir(exist_ok=True, mode=0o700)
-                    sync_folder(folder.parent)
+            if not final.parent.is_dir():
+                final.parent.mkdir(exist_ok=True, mode=0o700)
+                sync_folder(self._root)
             draft.path.replace(final)
         sync_folder(final.parent)
         return BlobRef(sha256, size)
