@@ -112,7 +112,7 @@ def test_nothing_acknowledged_is_lost(installation):
     for sender, numbers in acknowledged.items():
         for number in numbers:
             sha256, offset, state = stored[f"1.2.{sender}.{number}"]
-            path = installation.home / "blobs" / sha256[:2] / sha256[2:4] / sha256
+            path = installation.home / "blobs" / sha256[:2] / sha256
             content = path.read_bytes()
             assert hashlib.sha256(content).hexdigest() == sha256
             assert content[int(offset) :] == encoded(numbered(sender, number))
