@@ -30,8 +30,7 @@ def test_every_key_used_in_templates_and_pages_exists() -> None:
                 r"""\bt\(["']((?:ui|record)\.[a-z0-9_.]+[a-z0-9])["'][,)]""",
                 file.read_text("utf-8"),
             ):
-                if key not in words:
-                    missing.append((file.name, key))
+                missing += [(file.name, key)] if key not in words else []
     assert missing == []
 
 

@@ -210,3 +210,19 @@ def test_thinning_keeps_the_highest_and_the_lowest() -> None:
     assert len(kept) <= 2 * timeline.SLICES + 2
     assert {"188", "31"} <= {r.shown.text for r in kept}
     assert [r.at for r in kept] == sorted(r.at for r in kept)
+
+
+def test_a_flood_of_one_kind_is_two_and_a_number_but_what_is_abnormal_stands_alone() -> None:
+    from liane.rooms.record.reads_arrivals import Arrival, gathered
+
+    def one(n: int, kind: str = "drug", **more) -> Arrival:
+        return Arrival(f"{kind}{n}", kind, str(n), "", AT - timedelta(seconds=n), AT, "/", **more)
+
+    critical = results(
+        builders.observation("a", "p", "1988-5", "CRP", "400", "mg/L", AT, flag="HH")
+    )
+    found = [one(0, "alarm"), *[one(n) for n in range(1, 9)], one(9, "result", results=tuple(critical)), one(10, "result")]  # fmt: skip
+    shown = gathered(found)
+    assert [a.key for a in shown] == ["alarm0", "drug1", "drug2", "result9", "result10"]
+    assert [a.others for a in shown] == [0, 0, 6, 0, 0]
+    assert gathered([]) == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,9 @@ KINDS = {
 }
 LATELY = timedelta(hours=36)
 MOST = 12
+READ = 60
+RUN = 3
+"""More than this many of one kind at once are shown as two and a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,14 @@ class Arrival:
     """Abnormal results of a report, gravest first."""
     unvalidated: bool = False
     corrected: bool = False
+    others: int = 0
+    """How many more of the same kind came with this one."""
 
 
 async def arrivals(tx: Tx, patient: str) -> list[Arrival]:
     """What arrived in the last 36 hours, whatever its clinical time."""
     since = tx.now - LATELY
-    rows = await tx.fetch(Q.arrived, tx.tenant, patient, list(KINDS), since, MOST)
+    rows = await tx.fetch(Q.arrived, tx.tenant, patient, list(KINDS), since, READ)
     resources = [(row, orjson.loads(row["body"])) for row in rows]
     names = await names_of(tx, [resource for _, resource in resources])
     abnormal = await _abnormal(tx, patient, [r for row, r in resources])
@@ -60,7 +65,29 @@ async def arrivals(tx: Tx, patient: str) -> list[Arrival]:
     ]
     rounds = await tx.fetch(Q.arrived_signs, tx.tenant, patient, since, list(CODES))
     found.extend(_round(patient, row) for row in rounds)
-    return sorted(found, key=lambda a: a.arrived, reverse=True)[:MOST]
+    return gathered(sorted(found, key=lambda a: a.arrived, reverse=True))[:MOST]
+
+
+def gathered(found: Sequence[Arrival]) -> list[Arrival]:
+    """The same list with long runs of one kind cut short: after an import of thirty treatments
+    the first two stand for the others, whose number is said.
+    """
+    shown: list[Arrival] = []
+    run: list[Arrival] = []
+    for arrival in [*found, None]:
+        if arrival is not None and run and _alike(run[0], arrival):
+            run.append(arrival)
+            continue
+        shown.extend(run if len(run) <= RUN else [run[0], replace(run[1], others=len(run) - 2)])
+        run = [arrival] if arrival is not None else []
+    return shown
+
+
+def _alike(first: Arrival, next_one: Arrival) -> bool:
+    """Same kind within a minute; a report that holds something abnormal always stands alone."""
+    if first.kind != next_one.kind or first.results or next_one.results:
+        return False
+    return first.kind != "alarm" and first.arrived - next_one.arrived < timedelta(minutes=1)
 
 
 def _round(patient: str, row: Mapping[str, Any]) -> Arrival:
