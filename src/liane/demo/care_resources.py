@@ -69,7 +69,7 @@ def round_hours(person: Person) -> list[float]:
     if stay.unit.resident:
         return [last]
     whole = stay.unit.code == "2101"
-    step, count = (4.0, 30) if whole else (4.0, 5) if stay.unit.monitored else (8.0, 4)
+    step, count = (4.0, 30) if whole else (4.0, 5) if stay.unit.monitored else (8.0, 3)
     return sorted(last - step * index for index in range(count) if last - step * index > 0)
 
 

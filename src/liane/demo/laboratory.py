@@ -58,7 +58,7 @@ def sampling_hours(person: Person) -> list[float]:
     if stay.hours > LONG_STAY_HOURS:
         return [stay.hours - 30 * 24 * 3, stay.hours - 50]
     every = 12.0 if stay.unit.monitored else 24.0
-    limit = 9 if stay.unit.code == "2101" else 4
+    limit = 9 if stay.unit.code == "2101" else 3
     draw = chance("samples", person.number)
     hours = [0.7 + draw.random()]
     while hours[-1] + every * 0.8 < stay.hours:
