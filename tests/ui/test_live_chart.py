@@ -58,6 +58,17 @@ async def test_a_new_result_appears_by_itself(browser: Any, story: Site) -> None
     assert page.faults == []
 
 
+@pytest.mark.parametrize("path", ["/laboratory", "/summary", "/results"])
+async def test_every_page_of_the_chart_follows_the_record(
+    browser: Any, story: Site, path: str
+) -> None:
+    page = await open_page(browser, story, CHART + path)
+    await page.wait_for_selector("[data-live-state][data-state=live]")
+    await story.write(urgent(datetime.now(UTC)))
+    await page.wait_for_selector(".content .value.critical:has-text('6,7')", timeout=8000)
+    assert page.faults == []
+
+
 async def test_nothing_is_missed_across_a_cut_and_the_page_says_it_is_cut(
     browser: Any, story: Site
 ) -> None:
