@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,11 +20,13 @@ class Version:
     updated: datetime
     deleted: bool
     body: str
+    written: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    """The resource just written, so that those who follow the write need not parse the body."""
 
     @property
     def resource(self) -> dict[str, Any]:
-        """The body as an object, decimals with the digits they came with."""
-        return fhir_json.loads(self.body)
+        """The resource, decimals with the digits they came with. To be read, never changed."""
+        return self.written if self.written is not None else fhir_json.loads(self.body)
 
     @property
     def reference(self) -> str:
@@ -44,6 +47,9 @@ class Write:
     must_be_new: bool = False
     deletes: bool = False
     facts: dict[str, Any] | None = None
+    revise: Callable[[Version], dict[str, Any] | None] | None = None
+    """When the resource is there already: given its version, locked until the commit, what to
+    write instead of `resource`, or None to leave it as it is."""
 
 
 def whole_milliseconds(at: datetime) -> datetime:

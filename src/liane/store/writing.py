@@ -166,8 +166,7 @@ async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
     planned = [_planned(write) for write in writes]
     _refuse_twice(planned)
     known = [key for key, write in zip(planned, writes, strict=True) if _may_exist(write)]
-    stored = await _lock(tx, known)
-    buried = await _buried(tx, [key for key in known if key not in stored])
+    stored, buried = await _lock(tx, known)
     rids = await tx.database.rids.take(tx.connection, len(writes) - len(stored))
     rids.reverse()
     versions: list[Version] = []
@@ -226,29 +225,28 @@ def _refuse_twice(planned: Sequence[_Key]) -> None:
         )
 
 
-async def _lock(tx: Tx, keys: Sequence[_Key]) -> dict[_Key, _Stored]:
+async def _lock(tx: Tx, keys: Sequence[_Key]) -> tuple[dict[_Key, _Stored], dict[_Key, int]]:
+    """What is there now, locked, and the last version of what was deleted."""
+    stored: dict[_Key, _Stored] = {}
+    buried: dict[_Key, int] = {}
     if not keys:
-        return {}
+        return stored, buried
     rows = await tx.fetch(Q.lock, [key[0] for key in keys], [key[1] for key in keys])
-    return {
-        keys[row["n"] - 1]: _Stored(
-            row["rid"],
-            row["version"],
-            row["updated"],
-            row["patient"],
-            row["at"],
-            row["body"],
-            set(row["keys"]),
-        )
-        for row in rows
-    }
-
-
-async def _buried(tx: Tx, keys: Sequence[_Key]) -> dict[_Key, int]:
-    if not keys:
-        return {}
-    rows = await tx.fetch(Q.buried, [key[0] for key in keys], [key[1] for key in keys])
-    return {keys[row["n"] - 1]: row["version"] for row in rows}
+    for row in rows:
+        key = keys[row["n"] - 1]
+        if row["rid"] is None:
+            buried[key] = row["version"]
+        else:
+            stored[key] = _Stored(
+                row["rid"],
+                row["version"],
+                row["updated"],
+                row["patient"],
+                row["at"],
+                row["body"],
+                set(row["keys"]),
+            )
+    return stored, buried
 
 
 def _create(
@@ -259,7 +257,7 @@ def _create(
     if write.if_match is not None:
         raise stale(key, write.if_match, last)
     resource = {**write.resource, "id": key[1]}
-    version = Version(*key, last + 1, now, False, render(resource, last + 1, now))
+    version = Version(*key, last + 1, now, False, render(resource, last + 1, now), resource)
     new.add(rids.pop(), version, keys_of(tenant, resource), _facts(write))
     return version
 
@@ -282,11 +280,18 @@ def _change(
         old.words_out.append(current.rid)
         old.forget(current.rid, current, keys_of(tenant, fhir_json.loads(current.body)))
         return Version(*key, number, now, True, "")
-    resource = {**write.resource, "id": key[1]}
+    wanted = write.resource
+    if write.revise is not None:
+        held = Version(*key, current.version, current.updated, False, current.body)
+        revised = write.revise(held)
+        if revised is None:
+            return held
+        wanted = revised
+    resource = {**wanted, "id": key[1]}
     if render(resource, current.version, current.updated) == current.body:
         return Version(*key, current.version, current.updated, False, current.body)
     now = max(now, current.updated)
-    version = Version(*key, number, now, False, render(resource, number, now))
+    version = Version(*key, number, now, False, render(resource, number, now), resource)
     keys = keys_of(tenant, resource)
     old.add(current.rid, version, keys, _facts(write))
     old.forget(current.rid, current, keys_of(tenant, fhir_json.loads(current.body)))

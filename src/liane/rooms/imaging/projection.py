@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liane.fhir import json
 from liane.store import Tx
 from liane.store.resources import Version
 from liane.store.sql import queries
@@ -23,7 +22,7 @@ async def project(tx: Tx, versions: Sequence[Version]) -> None:
     for version in versions:
         if version.type != "ImagingStudy" or version.deleted:
             continue
-        subject = json.loads(version.body).get("subject") or {}
+        subject = version.resource.get("subject") or {}
         patient = str(subject.get("reference", "")).removeprefix("Patient/")
         if patient:
             ids.append(version.id)

@@ -85,18 +85,13 @@ async def file_report(
     report["result"] = [
         {"reference": f"Observation/{observation['id']}"} for observation in observations
     ]
-    known = await read_many(tx, "Observation", [resource["id"] for resource in observations])
-    known_report = await read_many(tx, "DiagnosticReport", [report["id"]])
-    former = known_report.get(report["id"])
-    if former is not None and not former.deleted:
-        report = rules.joined_report(rules.parsed(former), report)
     changes = [
-        Write(resource, id=resource["id"])
-        for resource in observations
-        if not rules.is_stale(resource, known.get(resource["id"]))
+        Write(resource, id=resource["id"], revise=revision(resource))
+        for resource, revision in [
+            (report, rules.report_revision),
+            *((observation, rules.result_revision) for observation in observations),
+        ]
     ]
-    if not rules.is_stale(report, former):
-        changes.insert(0, Write(report, id=report["id"]))
     versions: list[Version] = []
     for start in range(0, len(changes), AT_ONCE):
         versions += await door.apply(tx, actor, changes[start : start + AT_ONCE], reason=reason)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liane.fhir import json as fhir_json
 from liane.rooms.record.observed import values_of
 from liane.store import Tx
 from liane.store.resources import Version
@@ -60,7 +59,7 @@ async def project(tx: Tx, versions: Sequence[Version]) -> None:
 
 def _rows(version: Version) -> list[tuple[object, ...]]:
     """Patient, then the columns of one row per value."""
-    observation = fhir_json.loads(version.body)
+    observation = version.resource
     patient = _patient_of(observation)
     if patient is None:
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +92,28 @@ def parsed(version: Version) -> Resource:
     return resource
 
 
+Revision = Callable[[Version], Resource | None]
+"""What becomes of a resource that is there already; None leaves it as it is."""
+
+
+def result_revision(incoming: Resource) -> Revision:
+    """A result takes the place of an earlier one unless it was issued before it."""
+
+    def revise(held: Version) -> Resource | None:
+        return None if is_stale(incoming, held) else incoming
+
+    return revise
+
+
+def report_revision(incoming: Resource) -> Revision:
+    """A report keeps the results that only the former message named."""
+
+    def revise(held: Version) -> Resource | None:
+        return None if is_stale(incoming, held) else joined_report(parsed(held), incoming)
+
+    return revise
+
+
 def is_stale(incoming: Resource, known: Version | None) -> bool:
     """Whether what arrives was issued before what the record already holds.
 
@@ -98,7 +121,7 @@ def is_stale(incoming: Resource, known: Version | None) -> bool:
     """
     if known is None or known.deleted:
         return False
-    before = _instant(parsed(known).get("issued"))
+    before = _instant(known.resource.get("issued"))
     now = _instant(incoming.get("issued"))
     return before is not None and now is not None and now < before
 

@@ -1,28 +1,27 @@
 -- name: lock
 -- The current versions of the wanted resources, locked in one order so that two writers never
 -- wait for each other. One look into the index for each, whatever the planner believes of the
--- size of a table that is being filled.
-select w.n, r.rid, r.version, r.updated, r.patient, r.at, r.body, r.keys
+-- size of a table that is being filled. For those that are not there: their last version, if they
+-- were deleted.
+select w.n, r.rid, coalesce(r.version, h.version) as version, r.updated, r.patient, r.at, r.body,
+  r.keys
 from (
   select type, id, n from unnest($1::text[], $2::text[]) with ordinality as u(type, id, n)
   order by type, id
 ) w
-cross join lateral (
+left join lateral (
   select * from record.resource
   where tenant = current_setting('liane.tenant')::smallint and type = w.type and id = w.id
   limit 1
   for update
-) r;
-
--- name: buried
--- The last version of resources that were deleted.
-select w.n, h.version
-from unnest($1::text[], $2::text[]) with ordinality as w(type, id, n)
-cross join lateral (
+) r on true
+left join lateral (
   select version from record.history
-  where tenant = current_setting('liane.tenant')::smallint and type = w.type and id = w.id
+  where r.rid is null
+    and tenant = current_setting('liane.tenant')::smallint and type = w.type and id = w.id
   order by version desc limit 1
-) h;
+) h on true
+where r.rid is not null or h.version is not null;
 
 -- name: insert_new
 -- New resources with their keys, words and changes, in one round trip.

@@ -67,7 +67,7 @@ async def project(tx: Tx, versions: Sequence[Version]) -> None:
     bodies: dict[str, list[Resource]] = {kind: [] for kind in TYPES}
     for (kind, _), version in ours.items():
         if not version.deleted:
-            bodies[kind].append(json.loads(version.body))
+            bodies[kind].append(version.resource)
     await _forget(tx, [key for key, version in ours.items() if version.deleted])
     if bodies["Patient"]:
         told = _identity_told.get() or {}
