@@ -48,9 +48,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add(commands, "demo", "start the whole platform with a synthetic hospital group", _demo)
-    _add(commands, "serve", "web pages, FHIR API, DICOMweb, sign-in, live socket", _serve)
-    _add(commands, "gateway", "doors of machines: HL7 v2 over MLLP, DICOM", _gateway)
-    _add(commands, "worker", "jobs that follow the change feed", _worker)
+    for process in (
+        _add(commands, "serve", "web pages, FHIR API, DICOMweb, sign-in, live socket", _serve),
+        _add(commands, "gateway", "doors of machines: HL7 v2 over MLLP, DICOM", _gateway),
+        _add(commands, "worker", "jobs that follow the change feed", _worker),
+    ):
+        process.add_argument("--held", action="store_true", help=argparse.SUPPRESS)
     simulate = _add(commands, "simulate", "play a hospital on the real doors", _simulate)
     simulate.add_argument("words", nargs=argparse.REMAINDER, help="passed on to the simulator")
 
@@ -118,22 +121,27 @@ def _demo(settings: Settings, _given: argparse.Namespace) -> int:
     return asyncio.run(run_demo(settings))
 
 
-def _serve(settings: Settings, _given: argparse.Namespace) -> int:
+def _serve(settings: Settings, given: argparse.Namespace) -> int:
     from liane.assembly import run_web
 
-    return run_web(settings)
+    return run_web(settings) if _released(given) else 0
 
 
-def _gateway(settings: Settings, _given: argparse.Namespace) -> int:
+def _gateway(settings: Settings, given: argparse.Namespace) -> int:
     from liane.assembly import run_gateway
 
-    return run_gateway(settings)
+    return run_gateway(settings) if _released(given) else 0
 
 
-def _worker(settings: Settings, _given: argparse.Namespace) -> int:
+def _worker(settings: Settings, given: argparse.Namespace) -> int:
     from liane.assembly import run_worker
 
-    return run_worker(settings)
+    return run_worker(settings) if _released(given) else 0
+
+
+def _released(given: argparse.Namespace) -> bool:
+    """`liane demo` starts its processes at once; a line says when the database is prepared."""
+    return not given.held or bool(sys.stdin.readline())
 
 
 def _simulate(settings: Settings, given: argparse.Namespace) -> int:

@@ -7,11 +7,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 
-from liane.accounts import introduce_loopback
+from liane.demo.marker import MARKER, read_marker
 from liane.demo.staff import accounts
 from liane.identity import commands
 from liane.installation import (
@@ -22,6 +24,7 @@ from liane.installation import (
     prepare,
 )
 from liane.settings import Settings
+from liane.store import Database, resources
 from liane.supervisor import Child, Supervisor, own_command
 
 DEMO_PASSWORD = "liane-demo-2026"  # noqa: S105 - printed at each start, synthetic data only
@@ -39,34 +42,56 @@ async def run_demo(settings: Settings) -> int:
     supervisor.hear_signals()
     say("Liane is starting. Not a CE-marked medical device: synthetic data only.")
     loop = asyncio.get_running_loop()
-    entered = database_running(settings)
-    dsns = await loop.run_in_executor(None, entered.__enter__)
+    opened = ExitStack()
     try:
-        await _start(settings, dsns, supervisor)
+        entered = loop.run_in_executor(None, opened.enter_context, database_running(settings))
+        processes = [Child(name, own_command(name)) for name in ("worker", "gateway", "serve")]
+        for process in processes:
+            await supervisor.hold(process)
+        await _start(settings, entered, supervisor, processes)
         await supervisor.stopping.wait()
         say("Liane is stopping.")
     finally:
         await supervisor.stop()
-        await loop.run_in_executor(None, entered.__exit__, None, None, None)
+        await loop.run_in_executor(None, opened.close)
     return 0
 
 
-async def _start(settings: Settings, dsns: Dsns, supervisor: Supervisor) -> None:
+async def _start(
+    settings: Settings,
+    database: asyncio.Future[Dsns],
+    supervisor: Supervisor,
+    processes: Sequence[Child],
+) -> None:
+    from liane.accounts import introduce_loopback  # read while the database starts
+
     loop = asyncio.get_running_loop()
+    dsns = await database
     await loop.run_in_executor(None, prepare, settings, dsns)
     await introduce_loopback(settings, dsns)
     await loop.run_in_executor(None, _demo_accounts, settings, dsns)
-    for name in ("worker", "gateway", "serve"):
-        await supervisor.start(Child(name, own_command(name)))
+    for process in processes:
+        await supervisor.release(process)
+    loaded = await _already_loaded(settings, dsns)
     if not await _every_door_answers(settings, supervisor):
         return
     keys = await loop.run_in_executor(None, _demo_client, settings, dsns)
-    if not await _seeded(settings, supervisor, keys):
+    if not (loaded or await _seeded(settings, supervisor, keys)):
         return
     if settings.simulator_speed > 0:
         await supervisor.start(Child("simulator", _demo_command(settings, "simulator"), keys))
     _print_accounts()
     say(f"Liane is ready: {settings.base_url}")
+
+
+async def _already_loaded(settings: Settings, dsns: Dsns) -> bool:
+    """Whether the synthetic hospital is there completely; asking the seed would take seconds."""
+    async with (
+        await Database.open(dsns.app, tenant=settings.tenant, max_size=1) as database,
+        database.reading() as tx,
+    ):
+        found = await resources.read(tx, "Basic", MARKER)
+    return found is not None and not found.deleted and read_marker(json.loads(found.body))[1]
 
 
 async def _every_door_answers(settings: Settings, supervisor: Supervisor) -> bool:

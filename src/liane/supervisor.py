@@ -62,6 +62,21 @@ class Supervisor:
         await self._launch(child)
         self._watchers.append(asyncio.create_task(self._watch(child)))
 
+    async def hold(self, child: Child) -> None:
+        """Start `child` as far as it can come alone; it begins its work at `release`."""
+        self._children.append(child)
+        await self._launch(child, held=True)
+
+    async def release(self, child: Child) -> None:
+        """Let a held child begin, and keep it running until `stop`."""
+        assert child.process is not None
+        assert child.process.stdin is not None
+        with contextlib.suppress(ConnectionError):  # it ended meanwhile: the watcher sees it
+            child.process.stdin.write(b"\n")
+            await child.process.stdin.drain()
+        child.process.stdin.close()
+        self._watchers.append(asyncio.create_task(self._watch(child)))
+
     async def run_once(
         self, name: str, command: Sequence[str], environment: Mapping[str, str]
     ) -> int:
@@ -79,11 +94,12 @@ class Supervisor:
         self._children.remove(child)
         return ended.result()
 
-    async def _launch(self, child: Child) -> None:
+    async def _launch(self, child: Child, *, held: bool = False) -> None:
         child.process = await asyncio.create_subprocess_exec(
             *child.command,
+            *(["--held"] if held else []),
             env={**os.environ, **child.environment},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if held else asyncio.subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from liane.demo.care_resources import stay_resources
+from liane.demo.marker import marker, read_marker
 from liane.demo.people import population, present
 from liane.demo.person_resources import person_resources
 from liane.demo.resources import instant
-from liane.demo.seed import marker, read_marker
 from liane.demo.structure_resources import colleagues, structure
 
 pytestmark = pytest.mark.unit

@@ -19,9 +19,9 @@ from liane.demo.expectations import expected_movement, expected_report
 from liane.demo.hospital import Hospital
 from liane.demo.laboratory import Sample, report_message, sample_at
 from liane.demo.ledger import Ledger, Parcel
+from liane.demo.marker import MARKER, read_marker
 from liane.demo.mllp import MllpLine
 from liane.demo.people import Person, population, present
-from liane.demo.seed import MARKER, read_marker
 
 PANELS_PER_REPORT = 1
 WRITE_EVERY_SECONDS = 0.2

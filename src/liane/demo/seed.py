@@ -9,10 +9,11 @@ that was cut begins again with the same instant, writes the same things and doub
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 from liane.demo.arrival import arrival
@@ -21,38 +22,18 @@ from liane.demo.carrier import Carrier
 from liane.demo.commands import doors_from, parser
 from liane.demo.doors import Doors, FhirDoor
 from liane.demo.ledger import Ledger, Parcel
+from liane.demo.marker import MARKER, marker, read_marker
 from liane.demo.people import Person, population, present
 from liane.demo.person_resources import patient, person_resources
-from liane.demo.resources import LIANE, Resource, concept, extension, instant
+from liane.demo.resources import Resource
 from liane.demo.structure_resources import colleagues, structure
 
-MARKER = "liane-demo"
+FEWER = "LIANE_TEST_DEMO_PATIENTS"
 CHUNK = 220
 WRITERS = 3
 LINES = 6
 DOOR_OPENS_TRIES, DOOR_OPENS_SECONDS = 3, 2.5
 Progress = Callable[[str, int, int], None]
-
-
-def marker(anchor: datetime, *, complete: bool) -> Resource:
-    """The resource that says what was loaded, and from which instant the story counts."""
-    return {
-        "resourceType": "Basic",
-        "id": MARKER,
-        "extension": [
-            extension("demo-anchor", valueInstant=instant(anchor)),
-            extension("demo-complete", valueBoolean=complete),
-        ],
-        "code": concept("Démonstration", f"{LIANE}/basic", "demo"),
-    }
-
-
-def read_marker(resource: Resource | None) -> tuple[datetime | None, bool]:
-    """The instant the story counts from, and whether the loading came to its end."""
-    values = {one["url"].rpartition("/")[2]: one for one in (resource or {}).get("extension", ())}
-    anchor = values.get("demo-anchor", {}).get("valueInstant")
-    complete = bool(values.get("demo-complete", {}).get("valueBoolean"))
-    return (datetime.fromisoformat(anchor) if anchor else None), complete
 
 
 async def seed(doors: Doors, progress: Progress, ledger: Ledger | None = None) -> datetime:
@@ -72,7 +53,7 @@ async def _load(
     doors: Doors, fhir: FhirDoor, anchor: datetime, progress: Progress, ledger: Ledger | None
 ) -> None:
     day = anchor.date()
-    here, everybody = present(day), population(day)
+    here, everybody = _wanted(day)
     first = [*structure(here), *colleagues()]
     await _write(fhir, first, partial(progress, "structure"))
     await _write(fhir, [patient(one, anchor) for one in here], partial(progress, "patients"))
@@ -81,6 +62,14 @@ async def _load(
             _write(fhir, _past(everybody, anchor), partial(progress, "record")),
             _arrivals(carrier, here, anchor, partial(progress, "arrivals"), ledger),
         )
+
+
+def _wanted(day: date) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
+    """Who is in a bed, and everybody; a test may want the first few only."""
+    fewer = os.environ.get(FEWER)
+    if fewer:
+        return (present(day)[: int(fewer)],) * 2
+    return present(day), population(day)
 
 
 def _past(everybody: Sequence[Person], anchor: datetime) -> list[Resource]:

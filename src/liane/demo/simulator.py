@@ -29,8 +29,9 @@ from liane.demo.hl7 import ZONE
 from liane.demo.hospital import Hospital
 from liane.demo.ledger import Ledger, Parcel
 from liane.demo.load import LoadOrder, run_load
+from liane.demo.marker import MARKER, read_marker
 from liane.demo.people import population
-from liane.demo.seed import ACCEPTED, MARKER, read_marker
+from liane.demo.seed import ACCEPTED
 
 LINES = 4
 TICK_SECONDS = 0.25
