@@ -321,3 +321,28 @@ def test_scopes_of_programs_and_of_persons() -> None:
     assert covers(person, "Patient", "r")
     assert not covers(person, "Observation", "r")
     assert covers(Actor("staff", "p", "P", session="s"), "Observation", "r")
+
+
+async def test_the_predicate_holds_whatever_the_query_around_it_calls_its_tables(
+    database: Database,
+) -> None:
+    """A query that names its own table as the predicate's tables were once named must not make
+    every tie look like a tie with the row at hand.
+    """
+    sql, args = gate.visible_patients_sql(ACTORS["nurse here"])
+    async with database.transaction() as tx:
+        await prepare(tx)
+        for alias in ("r", "p", "e", "relation"):
+            shown = await tx.fetch(
+                f"select {alias}.patient from (values ('elsewhere'), ('far')) as {alias}(patient) "
+                f"where {gate.place(sql, f'{alias}.patient', 1)}",
+                *args,
+            )
+            assert shown == [], alias
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("column", ["gate_tie.patient", "gate_wall.patient"])
+def test_the_names_of_the_predicate_cannot_be_borrowed(column: str) -> None:
+    with pytest.raises(ValueError, match="reserved"):
+        gate.place("true", column, 1)

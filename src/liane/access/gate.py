@@ -179,7 +179,13 @@ def visible_patients_sql(
 
 
 def place(sql: str, patient: str, first: int) -> str:
-    """The predicate with the column `patient` and its arguments numbered from `$first`."""
+    """The predicate with the column `patient` and its arguments numbered from `$first`.
+
+    Raises `ValueError` for a column of the predicate's own tables: it would compare each tie with
+    itself and let every row pass.
+    """
+    if patient.startswith("gate_"):
+        raise ValueError(f"{patient}: names that begin with gate_ are reserved")
     placed = sql.replace("{patient}", patient)
     for number in range(9, 0, -1):
         placed = placed.replace(f"{{{number}}}", f"${first + number - 1}")
