@@ -56,6 +56,7 @@ class Templates:
             number_text=values.number_text,
             range_text=values.range_text,
             with_unit=values.with_unit,
+            unit_word=values.unit_word,
             is_shortened=values.is_shortened,
             ago=values.ago,
             clock_text=clock_text,

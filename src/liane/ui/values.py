@@ -22,6 +22,24 @@ OUTSIDE = frozenset({"H", "L", "A", "HU", "LU", "HX", "LX", "POS", "R"})
 HIGH = frozenset({"H", "HH", "HU", "HX", "H>", ">"})
 LOW = frozenset({"L", "LL", "LU", "LX", "L<", "<"})
 WITHDRAWN = frozenset({"entered-in-error", "cancelled"})
+UNIT_WORDS = {
+    "umol/L": "µmol/L",
+    "ug/L": "µg/L",
+    "ug/mL": "µg/mL",
+    "ng/mL": "ng/mL",
+    "10*9/L": "G/L",
+    "10*12/L": "T/L",
+    "Cel": "°C",
+    "mm[Hg]": "mmHg",
+    "[iU]/L": "UI/L",
+    "m[iU]/L": "mUI/L",
+}
+"""UCUM codes as a French laboratory prints them: another spelling, never another quantity."""
+
+
+def unit_word(unit: str) -> str:
+    """How a unit is printed; a unit we do not know stays as the sender wrote it."""
+    return UNIT_WORDS.get(unit, unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +143,7 @@ def is_shortened(text: str) -> bool:
 
 def with_unit(text: str, unit: str) -> str:
     """`4,1 mmol/L`, never broken between the two."""
-    return f"{text}{NARROW_SPACE}{unit}" if unit else text
+    return f"{text}{NARROW_SPACE}{unit_word(unit)}" if unit else text
 
 
 def range_text(shown: Shown, t: Translator) -> str:

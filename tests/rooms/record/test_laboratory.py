@@ -12,7 +12,7 @@ from liane.rooms.record import laboratory, timeline
 from liane.rooms.record.laboratory import breaks_of, cumulative, pinned, series_of, spark
 from liane.rooms.record.observed import values_of
 from liane.rooms.record.vitals import level, rounds_of, sign_of
-from liane.ui.values import Shown, number_text, range_text
+from liane.ui.values import Shown, number_text, range_text, unit_word
 
 from . import builders
 
@@ -226,3 +226,11 @@ def test_a_flood_of_one_kind_is_two_and_a_number_but_what_is_abnormal_stands_alo
     assert [a.key for a in shown] == ["alarm0", "drug1", "drug2", "result9", "result10"]
     assert [a.others for a in shown] == [0, 0, 6, 0, 0]
     assert gathered([]) == []
+
+
+@pytest.mark.unit
+def test_a_unit_is_spelt_as_the_laboratory_prints_it_and_never_converted() -> None:
+    assert unit_word("umol/L") == "µmol/L"
+    assert unit_word("10*9/L") == "G/L"
+    assert unit_word("mg/dL") == "mg/dL"
+    assert unit_word("anything") == "anything"

@@ -135,6 +135,17 @@ def scale_of(flags: Iterable[Resource]) -> Scale:
     return 1
 
 
+def reason_of(conditions: Iterable[Resource]) -> str:
+    """Why the patient is here, in the words of the latest active diagnosis of a stay, or ""."""
+    for condition in conditions:
+        categories = {_code(category) for category in condition.get("category", ())}
+        active = _code(condition.get("clinicalStatus")) in ("", "active", "recurrence", "relapse")
+        refuted = _code(condition.get("verificationStatus")) in ("refuted", "entered-in-error")
+        if "encounter-diagnosis" in categories and active and not refuted:
+            return words(condition.get("code"))
+    return ""
+
+
 def present_stay(encounters: Sequence[Resource], names: Mapping[str, str]) -> Stay | None:
     """The stay that is going on, if any: the latest open one, hospital stays before visits."""
     going_on = [e for e in encounters if e.get("status") in _OPEN]

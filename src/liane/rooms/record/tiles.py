@@ -69,6 +69,7 @@ def _facts(
         news2_complete=news.complete if news else False,
         news2_band=news.band if news else "unknown",
         news2_at=now.at.isoformat() if now else None,
+        reason=head.reason_of(resources.get("Condition", ())),
         flags=flags,
         isolated=any(_isolates(flag) for flag in flags),
         unread=abnormal,

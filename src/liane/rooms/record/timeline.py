@@ -15,6 +15,7 @@ from typing import Any
 from liane.rooms.record.events import Moment, Stretch
 from liane.rooms.record.laboratory import Break, Result, Series
 from liane.rooms.record.vitals import Round, Sign
+from liane.ui.values import unit_word
 
 SLICES = 170
 MOST_MOMENTS = 400
@@ -125,7 +126,7 @@ def vital_lines(signs: Sequence[Sign], view: Window) -> list[dict[str, Any]]:
     for sign in signs:
         found.setdefault((sign.name, sign.result.shown.unit), []).append(sign.result)
     return [
-        {"p": name, "u": unit, **line(thinned(results, view))}
+        {"p": name, "u": unit_word(unit), **line(thinned(results, view))}
         for (name, unit), results in found.items()
     ]
 
@@ -137,7 +138,9 @@ def laboratory_lines(series: Sequence[Series], view: Window) -> list[dict[str, A
         inside = [r for r in one.results if view.starts <= r.at <= view.ends]
         before = [r for r in one.results if r.at < view.starts][-1:]
         columns = line(before + thinned(inside, view))
-        lines.append({"c": one.code, "l": one.label, "u": one.unit, "m": one.method, **columns})
+        lines.append(
+            {"c": one.code, "l": one.label, "u": unit_word(one.unit), "m": one.method, **columns}
+        )
     return lines
 
 

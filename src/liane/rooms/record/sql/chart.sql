@@ -174,10 +174,10 @@ order by updated desc, type, id, version desc
 limit $4;
 
 -- name: tile_resources
--- What a ward board says of many patients at once: allergies, flags.
+-- What a ward board says of many patients at once: allergies, flags, reason of the stay.
 select r.patient, r.type, r.id, r.updated, r.body
 from unnest($2::text[]) as wanted (patient)
-cross join unnest(array['AllergyIntolerance', 'Flag']) as kind (type)
+cross join unnest(array['AllergyIntolerance', 'Flag', 'Condition']) as kind (type)
 cross join lateral (
   select x.patient, x.type, x.id, x.updated, x.body from record.resource x
   where x.tenant = $1 and x.patient = wanted.patient and x.type = kind.type
