@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from liane.access import gate
 from liane.access.actor import Actor
 from liane.access.permissions import Permission
+from liane.rooms.patients.rules.indexing import words_of
 from liane.rooms.patients.rules.people import Person, namesakes, person_of
-from liane.rooms.patients.rules.searching import understood
+from liane.rooms.patients.rules.searching import LONGEST, understood
 from liane.store import Tx
 from liane.store.sql import queries
 
@@ -36,7 +39,7 @@ async def search(tx: Tx, actor: Actor, text: str) -> list[Hit]:
     question = understood(text)
     if question.empty:
         return []
-    limit, arguments = _limit(actor)
+    limit, arguments = _limit(actor, "f.patient", 7)
     sql = f"{Q['find_people']}\nwhere {limit}\norder by f.score desc, x.names limit {SHOWN}"
     rows = await tx.fetch(
         sql,
@@ -48,6 +51,31 @@ async def search(tx: Tx, actor: Actor, text: str) -> list[Hit]:
         CANDIDATES,
         *arguments,
     )
+    return _hits(rows)
+
+
+async def search_exactly(tx: Tx, actor: Actor, text: str) -> list[Hit]:
+    """The people whose number is `text`, or whose names hold exactly its words; at most twelve.
+
+    For acts where somebody who merely looks alike would be the wrong patient.
+    """
+    number = text.strip()[:LONGEST]
+    words = [word for word in words_of(number) if word.isalpha()]
+    if not number or (not any(sign.isdigit() for sign in number) and len("".join(words)) < 2):
+        return []
+    limit, arguments = _limit(actor, "x.patient", 4)
+    patterns = [] if any(sign.isdigit() for sign in number) else [f"% {word} %" for word in words]
+    rows = await tx.fetch(
+        f"{Q['find_exactly']}\n  and {limit}\norder by x.names, x.birth_date limit {SHOWN}",
+        tx.tenant,
+        number,
+        patterns,
+        *arguments,
+    )
+    return _hits(rows)
+
+
+def _hits(rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
     people = [person_of(row) for row in rows]
     alike = namesakes(people)
     return [
@@ -63,9 +91,9 @@ async def search(tx: Tx, actor: Actor, text: str) -> list[Hit]:
     ]
 
 
-def _limit(actor: Actor) -> tuple[str, tuple[object, ...]]:
+def _limit(actor: Actor, column: str, first: int) -> tuple[str, tuple[object, ...]]:
     """Identity staff find any identity; everybody else those the gate lets them see."""
     wider = gate.may(actor, Permission.IDENTITY_READ)
     permission = Permission.IDENTITY_READ if wider else Permission.PATIENT_SEARCH
     sql, arguments = gate.visible_patients_sql(actor, permission)
-    return gate.place(sql, "f.patient", 7), arguments
+    return gate.place(sql, column, first), arguments
