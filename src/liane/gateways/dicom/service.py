@@ -17,6 +17,15 @@ from liane.gateways.dicom.command import Answer
 from liane.gateways.dicom.filing import Arrival, Desk, Source
 from liane.gateways.dicom.listener import Limits, Listener, Peer, listen, within_descriptors
 from liane.gateways.dicom.mapping import Expected, Mismatch
+from liane.gateways.dicom.noticeboard import (
+    BAD_UID,
+    NO_ROOM,
+    NOT_FITTING,
+    NOT_STORED,
+    UNKNOWN_MACHINE,
+    UNREADABLE,
+    Noticeboard,
+)
 from liane.gateways.dicom.partners import Partner
 from liane.gateways.dicom.pdu import Malformed
 from liane.gateways.dicom.spool import Spool
@@ -37,6 +46,7 @@ class Reception:
         self._partners: tuple[Partner, ...] = ()
         self._known: dict[Peer, Partner | None] = {}
         self.desk = Desk(services)
+        self.board = Noticeboard(services)
 
     async def prepare(self) -> None:
         """Learn the partners and finish what an earlier process left."""
@@ -64,7 +74,10 @@ class Reception:
 
     def admits(self, peer: Peer) -> bool:
         """Whether some partner fits address and titles."""
-        return self._partner(peer) is not None
+        known = self._partner(peer) is not None
+        if not known:
+            self.board.refused(peer, UNKNOWN_MACHINE)
+        return known
 
     def _partner(self, peer: Peer) -> Partner | None:
         if peer not in self._known:
@@ -77,15 +90,28 @@ class Reception:
         """File one object; the answer tells the truth about its durability."""
         partner = self._partner(peer)
         if partner is None:
+            self.board.refused(peer, UNKNOWN_MACHINE, "no longer a partner")
             return Answer(command.NOT_AUTHORISED, "no longer a partner")
+        answer, reason = await self._received(peer, partner, request, spool, syntax)
+        if reason:
+            self.board.refused(peer, reason, answer.comment, partner=partner.id)
+        else:
+            self.board.arrived()
+        return answer
+
+    async def _received(
+        self, peer: Peer, partner: Partner, request: command.Request, spool: Spool, syntax: str
+    ) -> tuple[Answer, str]:
+        """The answer, and why the object was refused (nothing when it was not)."""
         if not is_uid(request.sop_instance) and not partner.policy.quarantine:
-            return Answer(command.CANNOT_UNDERSTAND, "SOP instance UID breaks the rules")
+            comment = "SOP instance UID breaks the rules"
+            return Answer(command.CANNOT_UNDERSTAND, comment), BAD_UID
         try:
             content: bytes | Path = spool.content() if spool.is_light else (
                 await asyncio.to_thread(spool.content)
             )  # fmt: skip
             if spool.failed:
-                return Answer(command.OUT_OF_RESOURCES, "no room for this object")
+                return Answer(command.OUT_OF_RESOURCES, "no room for this object"), NO_ROOM
             arrival = Arrival(
                 content,
                 registry.transfer_syntaxes()[syntax],
@@ -93,15 +119,16 @@ class Reception:
             )
             filed = await self.desk.file(arrival, Source(partner.actor, partner.policy))
         except Mismatch as problem:
-            return _refused(peer, command.DOES_NOT_MATCH, str(problem))
+            return _refused(peer, command.DOES_NOT_MATCH, str(problem)), NOT_FITTING
         except Malformed as problem:
-            return _refused(peer, command.CANNOT_UNDERSTAND, str(problem))
+            return _refused(peer, command.CANNOT_UNDERSTAND, str(problem)), UNREADABLE
         except Exception:
             log.exception("DICOM %s %s: object not stored", peer.address, peer.calling)
-            return Answer(command.OUT_OF_RESOURCES, "not stored, please send again")
+            answer = Answer(command.OUT_OF_RESOURCES, "not stored, please send again")
+            return answer, NOT_STORED
         if filed.reason:
             log.warning("DICOM %s %s: kept, %s", peer.address, peer.calling, filed.reason)
-        return Answer(command.SUCCESS)
+        return Answer(command.SUCCESS), ""
 
 
 def _refused(peer: Peer, status: int, comment: str) -> Answer:
@@ -136,6 +163,7 @@ async def serve(
     background = [
         asyncio.create_task(listener.sweep()),
         asyncio.create_task(reception.keep_learning()),
+        asyncio.create_task(reception.board.run()),
     ]
     if ready is not None:
         ready.set_result(server.sockets[0].getsockname()[1])
@@ -148,3 +176,4 @@ async def serve(
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await reception.board.finish()
