@@ -25,6 +25,7 @@ from liane.access.tokens import Tokens
 from liane.base.errors import Unavailable
 from liane.base.i18n import load_catalogues
 from liane.gateways.cda import render as cda_render
+from liane.gateways.dicom import pages as dicom_pages
 from liane.gateways.dicom import service as dicom_service
 from liane.gateways.dicomweb import dicomweb_router
 from liane.gateways.fhir import fhir_router
@@ -36,6 +37,7 @@ from liane.importing.words import words_of
 from liane.installation import Dsns, data_home, database_running, identity_settings
 from liane.projections import PROJECTIONS
 from liane.rooms.imaging import pages as imaging_pages
+from liane.rooms.imaging import waiting as imaging_waiting
 from liane.rooms.patients import pages as patients_pages
 from liane.rooms.record import pages as record_pages
 from liane.rooms.record.agents import WORDS_JOB, words_job
@@ -60,6 +62,7 @@ PACKAGES = (
     "liane.rooms.record",
     "liane.rooms.imaging",
     "liane.gateways.hl7v2",
+    "liane.gateways.dicom",
     "liane.gateways.cda",
 )
 """Packages with words (`messages/`) and templates."""
@@ -69,7 +72,9 @@ ROUTES: tuple[Routes, ...] = (
     patients_pages.routes,
     record_pages.routes,
     imaging_pages.routes,
+    imaging_waiting.routes,
     hl7v2_pages.routes,
+    dicom_pages.routes,
 )
 
 Stop = asyncio.Event

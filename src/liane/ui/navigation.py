@@ -27,6 +27,7 @@ DOORS = (
     Door("search", "ui.door.patients", "/search", "user-search", Permission.PATIENT_SEARCH),
     Door("documents", "ui.door.documents", "/documents", "file-text", Permission.DOCUMENT_READ),
     Door("identities", "ui.door.identities", "/identities", "users", Permission.IDENTITY_WRITE),
+    Door("waiting", "ui.door.waiting", "/imaging/waiting", "image", Permission.MESSAGES_HELD),
     Door("interfaces", "ui.door.interfaces", "/interfaces", "network", Permission.INTERFACES_VIEW),
 )
 

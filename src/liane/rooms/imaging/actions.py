@@ -17,10 +17,11 @@ import orjson
 from liane.access import gate, writes
 from liane.access.actor import Actor
 from liane.access.permissions import Permission
-from liane.base.errors import Conflict
+from liane.base.errors import Conflict, NotFound
 from liane.base.ids import new_id
 from liane.fhir import json
 from liane.rooms.imaging import rules
+from liane.rooms.imaging.reads import not_waiting
 from liane.rooms.imaging.values import Filed, Instance, Outcome, Policy, Subject
 from liane.rooms.patients import Identifier, find_patient, register_identity
 from liane.store import Tx
@@ -51,8 +52,7 @@ async def file_instances(
     left = [one for one in instances if (one[0].sop_uid, one[0].sha256) not in filed]
     odd = iter(await _add_closely(tx, actor, left) if left else ())
     return [
-        filed.get((instance.sop_uid, instance.sha256)) or next(odd)
-        for instance, _ in instances
+        filed.get((instance.sop_uid, instance.sha256)) or next(odd) for instance, _ in instances
     ]
 
 
@@ -300,13 +300,25 @@ async def attach_study(
     await gate.require(tx, actor, Permission.IDENTITY_WRITE)
     study = await tx.fetchrow(Q["study_to_publish"], tx.tenant, study_uid)
     if study is None or study["patient"] is not None:
-        raise Conflict(
-            "imaging.not-waiting",
-            "Cet examen n’attend plus de patient.",
-            "This examination no longer waits for a patient.",
+        raise not_waiting()
+    body = await _resource(tx, patient)
+    if not body:
+        raise NotFound(
+            "patients.unknown", "Cette identité n'existe pas.", "There is no such identity."
         )
+    if any(link.get("type") == "replaced-by" for link in body.get("link") or []):
+        raise merged_away()
     await tx.execute(Q["attach"], tx.tenant, study_uid, patient)
     return await publish_study(tx, actor, study_uid, full=True, reason=reason)
+
+
+def merged_away() -> Conflict:
+    """Nothing new may be filed under an identity that another one has replaced."""
+    return Conflict(
+        "imaging.merged-away",
+        "Cette identité a été fusionnée dans une autre : choisissez celle qui demeure.",
+        "This identity was merged into another one: choose the one that remains.",
+    )
 
 
 def _json(value: object) -> str:

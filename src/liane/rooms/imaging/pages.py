@@ -106,13 +106,6 @@ async def read_thumbnail(context: Context, study_id: str) -> Response[Any]:
     return Response(body, media_type="image/jpeg", headers=NO_SCRIPT)
 
 
-@routes.get("/imaging/waiting", permission=Permission.MESSAGES_HELD)
-async def list_waiting(context: Context) -> Response[Any]:
-    """Examinations that are in no chart, and images kept apart, with the reason of each."""
-    waiting, conflicts = await reads.waiting(context.tx)
-    return context.render("imaging/waiting.html", waiting=waiting, conflicts=conflicts)
-
-
 async def _permitted(context: Context, study_id: str) -> StudyLine:
     """The examination, once the gate has agreed for its patient."""
     study = await reads.study_line(context.tx, study_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from liane.base.errors import NotFound
+from liane.base.errors import Conflict, NotFound
 from liane.rooms.imaging.rendering.renderer import Stored
 from liane.store import Tx
 from liane.store.sql import queries
@@ -174,6 +174,28 @@ async def waiting(tx: Tx) -> tuple[list[Mapping[str, Any]], list[Mapping[str, An
     """Examinations in no chart, and objects kept apart from theirs."""
     held = await tx.fetch(Q["waiting"], tx.tenant)
     return list(held), list(await tx.fetch(Q["conflicts"], tx.tenant))
+
+
+async def waiting_study(tx: Tx, study_id: str) -> Mapping[str, Any]:
+    """The row of one examination that waits for its patient, with `images`.
+
+    Raises `NotFound`, or `Conflict` when it no longer waits.
+    """
+    row: Mapping[str, Any] | None = await tx.fetchrow(Q["waiting_study"], tx.tenant, study_id)
+    if row is None:
+        raise not_found()
+    if row["patient"] is not None:
+        raise not_waiting()
+    return row
+
+
+def not_waiting() -> Conflict:
+    """Somebody, or a message, has found the patient in the meantime."""
+    return Conflict(
+        "imaging.not-waiting",
+        "Cet examen n’attend plus de patient.",
+        "This examination no longer waits for a patient.",
+    )
 
 
 async def study_of_uid(tx: Tx, study_uid: str) -> Mapping[str, Any] | None:

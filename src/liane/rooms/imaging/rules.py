@@ -68,6 +68,25 @@ def agrees(subject: Subject, patient: Mapping[str, Any], *, strict: bool) -> boo
     return not (name_differs and birth_differs)
 
 
+def differing(study: Mapping[str, Any], patient: Mapping[str, Any]) -> tuple[str, ...]:
+    """Traits that the machine wrote and that the identity does not have: of name, given, birth
+    and sex. What either side does not know differs from nothing.
+    """
+    family, _, given = str(study["patient_name"]).partition("^")
+    ours = patient.get("name") or []
+    families = [fold(str(name.get("family", ""))) for name in ours if name.get("family")]
+    givens = [fold(str(each)) for name in ours for each in name.get("given") or []]
+    first = fold(given.partition("^")[0])
+    birth, sex = str(patient.get("birthDate", "")), str(patient.get("gender", ""))
+    found = {
+        "name": family and families and not any(_same_name(fold(family), n) for n in families),
+        "given": first and givens and not any(_same_name(first, n) for n in givens),
+        "birth": study["birth_date"] and birth and study["birth_date"] != birth,
+        "sex": study["sex"] and sex not in {"", "unknown", study["sex"]},
+    }
+    return tuple(trait for trait, differs in found.items() if differs)
+
+
 def _same_name(said: str, ours: str) -> bool:
     """Machines cut and join compound names: one may begin with the other."""
     return said.startswith(ours) or ours.startswith(said)

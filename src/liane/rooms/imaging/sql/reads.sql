@@ -31,9 +31,16 @@ select * from imaging.instance
    and ($3 = '' or series_uid = $3)
  order by series_uid, number nulls last, "position" nulls last, sop_uid
 
+-- name: waiting_study
+select s.*, s.held as reason,
+       (select count(*)::int from imaging.instance i
+         where i.tenant = $1 and i.study_uid = s.study_uid and i.state = 'current') as images
+  from imaging.study s
+ where s.tenant = $1 and s.id = $2
+
 -- name: waiting
 -- Examinations in no chart, and objects kept apart, for those who mend identities.
-select s.study_uid, s.held as reason, s.patient_number, s.issuer, s.patient_name, s.birth_date,
+select s.id, s.study_uid, s.held as reason, s.patient_number, s.issuer, s.patient_name, s.birth_date,
        s.description, s.started, s.source, s.last_at, count(i.*)::int as images
   from imaging.study s
   left join imaging.instance i on i.tenant = s.tenant and i.study_uid = s.study_uid
