@@ -65,7 +65,7 @@ test: setup system-packages check ## every check and every test
 	$(BIN)/pytest -m "not soak"
 
 bench: setup ## benchmarks, as ratios against peers on this machine
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in bench/*.py; do echo "== $$file"; PLAYWRIGHT_NODEJS_PATH=$(abspath $(NODE)) $(BIN)/python $$file || exit 1; done
 
 soak: setup system-packages ## the long fault, fuzz and load runs
 	$(BIN)/pytest -m soak --timeout=7200

