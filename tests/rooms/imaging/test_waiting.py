@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from liane.access.actor import SYSTEM
+from liane.base.errors import Conflict
 from liane.gateways.dicom import Source, file_object
 from liane.gateways.dicom.partners import GROUP_AUTHORITIES
 from liane.rooms import imaging, patients
@@ -98,7 +99,7 @@ async def test_the_study_is_found_its_patient_by_number_seen_and_attached(desk, 
 
     answer = await attach(web, filed.study_id)
     assert answer.status_code == 303
-    assert "Examen" in (await web.get(answer.headers["location"])).text
+    assert "dans son historique" in (await web.get(answer.headers["location"])).text
     assert await patient_of(desk, filed.study_id) == "p1"
     async with desk.services.database.reading() as tx:
         entries = await tx.fetch(
@@ -112,6 +113,8 @@ async def test_the_study_is_found_its_patient_by_number_seen_and_attached(desk, 
     told = [entry for entry in entries if entry["action"] == "attach study"]
     assert told[0]["actor_name"] == "Claire Renard"
     assert waiting.ATTACHED in str([entry["detail"] for entry in entries])
+    async with desk.services.database.reading() as tx:
+        assert await tx.fetchval("select thumbnail from imaging.study where patient = 'p1'")
     again = await web.get(f"/imaging/waiting/{filed.study_id}")
     assert again.status_code == 409
 
@@ -168,15 +171,9 @@ async def test_a_merged_identity_receives_nothing_new(desk, web):
     gone = await web.get(f"/patients/p2/imaging/waiting/{filed.study_id}")
     assert gone.status_code == 409
     async with desk.services.database.transaction() as tx:
-        with pytest.raises(patients_error()):
+        with pytest.raises(Conflict):
             await imaging.attach_study(tx, SYSTEM("test"), "1.2.3", "p2", reason="x")
     assert await patient_of(desk, filed.study_id) is None
-
-
-def patients_error():
-    from liane.base.errors import Conflict
-
-    return Conflict
 
 
 async def test_a_nurse_neither_sees_the_queue_nor_attaches(database, tmp_path):

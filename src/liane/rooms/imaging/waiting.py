@@ -13,7 +13,7 @@ from litestar import Response
 from liane.access import gate, journal
 from liane.access.permissions import Permission
 from liane.base.errors import Invalid
-from liane.rooms.imaging import actions, reads, rules
+from liane.rooms.imaging import actions, reads, rules, thumbnails
 from liane.rooms.patients.reads.identities import Dossier, read_dossier
 from liane.rooms.patients.reads.search import SHOWN, search_exactly
 from liane.store import changes
@@ -107,6 +107,11 @@ async def attach_to_patient(context: Context, patient_id: str, study_id: str) ->
         tx, actor, "attach study", patient=patient_id, resource=resource, detail=detail
     )
     await changes.append(tx, "interfaces", None, None, {"topics": ["interfaces"]})
+
+    async def draw() -> None:
+        await thumbnails.make(context.services, study["study_uid"])
+
+    tx.after_commit(draw)
     return context.redirect("/imaging/waiting?attached=1")
 
 
