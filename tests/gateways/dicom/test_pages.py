@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import re
+import time
 
 import pytest
 from litestar import Request
@@ -136,9 +137,12 @@ async def test_a_machine_turned_away_is_named_with_the_reason(port, dcmtk, tmp_p
     file = tmp_path / "one.dcm"
     file.write_bytes(file_of(image()))
     await declare(services, "loopback", addresses="192.0.2.7")
-    await asyncio.sleep(5.5)
-    code, _ = await dcmtk(port.number, file)
-    assert code != 0
+
+    async def turned_away():
+        code, _ = await dcmtk(port.number, file)
+        return code != 0
+
+    await port.until(turned_away, 30)
 
     async def told():
         html = await shown(services, pages.machines)
@@ -163,15 +167,16 @@ async def test_an_object_refused_counts_for_its_machine(port, dcmtk, tmp_path, s
 
 async def test_arrivals_are_announced_to_the_open_pages_at_most_once_a_second(services):
     board = Noticeboard(services)
-    telling = asyncio.create_task(board.run())
+    telling, began = asyncio.create_task(board.run()), time.monotonic()
     for _ in range(12):
         for _ in range(20):
             board.arrived()
         await asyncio.sleep(0.1)
     telling.cancel()
+    lasted_seconds = time.monotonic() - began
     async with services.database.reading() as tx:
         told = await tx.fetch("select facts from record.change where type = 'interfaces'")
-    assert 1 <= len(told) <= 3
+    assert 1 <= len(told) <= lasted_seconds + 1
     assert "interfaces" in str(told[0]["facts"])
 
 
