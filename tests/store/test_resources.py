@@ -157,7 +157,7 @@ async def test_many_writes_of_many_types_in_one_go(database: Database) -> None:
 
 
 async def test_a_very_large_write_lets_others_work_meanwhile(database: Database) -> None:
-    longest, done = 0.0, asyncio.Event()
+    longest, done, began = 0.0, asyncio.Event(), time.process_time()
 
     async def other_work() -> None:
         nonlocal longest
@@ -173,7 +173,8 @@ async def test_a_very_large_write_lets_others_work_meanwhile(database: Database)
     done.set()
     await other
     assert len(versions) == 3000
-    assert longest < 0.3
+    # One piece among many, whatever the speed of the machine: never a quarter of the whole.
+    assert longest < (time.process_time() - began) / 4
     async with database.reading() as tx:
         assert await tx.fetchval("select count(*) from record.resource") == 3000
         assert await tx.fetchval("select sum(size) from record.unannounced") == 3000

@@ -26,6 +26,9 @@ from liane.store.cluster import (
     sync_folder,
 )
 
+NOBODYS_NUMBER = 4_194_303
+"""The highest process number Linux can be set to give; practically never in use."""
+
 ALREADY_KEPT = 75
 """Exit status when another keeper holds the lock."""
 
@@ -124,18 +127,18 @@ class Keeper:
     def _clear_foreign_pid_file(self) -> None:
         """After a crash the number in postmaster.pid may belong to an unrelated process now.
 
-        PostgreSQL would then refuse to start for ever. The file goes only when no process at all
-        works inside the data folder (every process of a server does).
+        PostgreSQL would then refuse to start for ever. The number is replaced by one that nobody
+        has; the rest of the file stays, so that PostgreSQL itself still looks for orphans that
+        hold the shared memory named there.
         """
         file = self._cluster.data / "postmaster.pid"
-        if not file.exists():
+        try:
+            first, _, rest = file.read_text("utf-8").partition("\n")
+            process = Path("/proc") / str(int(first))
+        except (OSError, ValueError):
             return
-        inside = str(self._cluster.data.resolve())
-        owner = self._cluster.data.stat().st_uid
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit() and _may_work_in(process, inside, owner):
-                return
-        file.unlink(missing_ok=True)
+        if process.exists() and not _may_be_ours(process, str(self._cluster.data.resolve())):
+            file.write_text(f"{NOBODYS_NUMBER}\n{rest}", "utf-8")
 
     def _serve_once(self) -> int:
         """Run the server until it ends, passing on the wish to stop; its exit status."""
@@ -163,16 +166,15 @@ class Keeper:
             self._stopping = True
 
 
-def _may_work_in(process: Path, folder: str, owner: int) -> bool:
-    """Whether a process works in `folder`; one of its owner that hides its place may."""
+def _may_be_ours(process: Path, folder: str) -> bool:
+    """Whether a process is a PostgreSQL that works in `folder`, or hides where it works."""
     try:
+        if (process / "comm").read_text("utf-8").strip() != "postgres":
+            return False
         return str((process / "cwd").readlink()) == folder
     except PermissionError:
         # Containers hide where others work. The server is left to decide for itself.
-        try:
-            return process.stat().st_uid == owner
-        except OSError:
-            return False
+        return True
     except OSError:
         return False
 
