@@ -67,9 +67,13 @@ async def _start(
 
     loop = asyncio.get_running_loop()
     dsns = await database
+    if supervisor.stopping.is_set():
+        return
     await loop.run_in_executor(None, prepare, settings, dsns)
     await introduce_loopback(settings, dsns)
     await loop.run_in_executor(None, _demo_accounts, settings, dsns)
+    if supervisor.stopping.is_set():
+        return
     for process in processes:
         await supervisor.release(process)
     loaded = await _already_loaded(settings, dsns)
