@@ -283,7 +283,6 @@ def test_without_user_namespaces_an_ordinary_account_runs_the_server(
     import tempfile
 
     monkeypatch.setenv("LIANE_TEST_NO_USER_NAMESPACE", "1")
-    monkeypatch.setenv("LIANE_TEST_NO_CAPABILITY", "1")
     open_parent = Path(tempfile.mkdtemp(prefix="liane-open-"))
     open_parent.chmod(0o755)
     closed = Path(tempfile.mkdtemp(prefix="liane-closed-"))
@@ -293,6 +292,7 @@ def test_without_user_namespaces_an_ordinary_account_runs_the_server(
             assert owner != 0
             with psycopg.connect(server.app_dsn) as connection:
                 assert connection.execute("select 1").fetchone() == (1,)
+        monkeypatch.setenv("LIANE_TEST_NO_CAPABILITY", "1")
         with pytest.raises(Unavailable) as refusal:
             EmbeddedServer(closed / "home").start()
         assert "cannot pass through" in refusal.value.en
