@@ -68,20 +68,18 @@ def stays(encounter: Resource, names: Names) -> list[Stretch]:
     kind = _venue_kind(encounter)
     title = _venue_title(encounter, names)
     found = []
-    for place in encounter.get("location", ()):
+    places = encounter.get("location", ())
+    for place in places:
         given = place.get("period", {})
         starts = instant(given.get("start")) or instant(period.get("start"))
         if starts is None or place.get("status") in ("planned", "reserved"):
             continue
         ends = instant(given.get("end")) or instant(period.get("end"))
-        label = (
-            _joined(
-                title if len(encounter["location"]) == 1 else "",
-                place_name(place.get("location", {}), names),
-            )
-            or title
-        )
-        found.append(Stretch(str(encounter["id"]), "Encounter", starts, ends, label, kind))
+        label = place_name(place.get("location", {}), names)
+        # The venue names the unit that has the patient now: that of the last place.
+        if place is places[-1] and title not in label:
+            label = _joined(title, label)
+        found.append(Stretch(str(encounter["id"]), "Encounter", starts, ends, label or title, kind))
     starts = instant(period.get("start"))
     if not found and starts is not None:
         ends = instant(period.get("end"))
