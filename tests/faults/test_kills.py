@@ -92,7 +92,8 @@ async def test_a_process_that_is_killed_loses_and_doubles_nothing(
 async def _work(*ledgers: Ledger) -> None:
     """Until each sender has been answered some more: a kill must fall into real work."""
     wanted = [ledger.answers() + 12 for ledger in ledgers]
-    async with asyncio.timeout(120):
+    # The load writes all its messages before it sends the first: the longer the run, the longer.
+    async with asyncio.timeout(120 + 12 * KILLS):
         while any(one.answers() < least for one, least in zip(ledgers, wanted, strict=True)):
             await asyncio.sleep(0.1)
 
