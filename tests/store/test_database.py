@@ -105,8 +105,11 @@ async def test_a_lost_connection_is_unavailable_and_the_next_work_succeeds(
 
 
 async def test_two_creations_of_the_same_resource_are_a_conflict(database: Database) -> None:
+    both_began = asyncio.Barrier(2)
+
     async def create(name: str) -> None:
         async with database.transaction() as tx:
+            await both_began.wait()
             await put(tx, {"resourceType": "Patient", "id": "p1", "name": [{"family": name}]})
             await asyncio.sleep(0.1)
 
