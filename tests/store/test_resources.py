@@ -169,15 +169,15 @@ async def test_a_very_large_write_lets_others_work_meanwhile(database: Database)
 
     other = asyncio.create_task(other_work())
     async with database.transaction() as tx:
-        versions = await write_many(tx, [Write(weight("70", id_=f"w{n}")) for n in range(3000)])
+        versions = await write_many(tx, [Write(weight("70", id_=f"w{n}")) for n in range(9000)])
     done.set()
     await other
-    assert len(versions) == 3000
+    assert len(versions) == 9000
     # One piece among many, whatever the speed of the machine: never a quarter of the whole.
     assert longest < (time.process_time() - began) / 4
     async with database.reading() as tx:
-        assert await tx.fetchval("select count(*) from record.resource") == 3000
-        assert await tx.fetchval("select sum(size) from record.unannounced") == 3000
+        assert await tx.fetchval("select count(*) from record.resource") == 9000
+        assert await tx.fetchval("select sum(size) from record.unannounced") == 9000
 
 
 async def test_an_update_leaves_no_key_of_the_old_version(database: Database) -> None:
