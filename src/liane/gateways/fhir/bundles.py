@@ -89,10 +89,7 @@ async def _batch(
     patients: dict[str | None, None] = {}
     for one, _ in entries:
         try:
-            database = one.parts.database
-            opened = database.reading() if dispatch.is_read(one) else database.transaction()
-            async with opened as tx:
-                answer = await dispatch.serve(one, tx)
+            answer = await dispatch.run(one)
             patients.update(dict.fromkeys(answer.patients))
             texts.append(response_entry(answer, shown=_shown(exchange, one)))
         except LianeError as problem:

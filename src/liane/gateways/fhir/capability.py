@@ -7,6 +7,7 @@ from typing import Any
 
 from liane.fhir import definitions
 from liane.fhir.json import dumps
+from liane.gateways.fhir.operations import REGISTRY, Operation
 
 _INTERACTIONS = (
     "read",
@@ -46,6 +47,7 @@ def capability_statement(base: str) -> str:
                     "interaction": [
                         {"code": code} for code in ("transaction", "batch", "history-system")
                     ],
+                    **_named("operation", [_operation(one) for one in REGISTRY.of_system()]),
                 }
             ],
         }
@@ -69,14 +71,16 @@ def _resource(type_: str) -> dict[str, Any]:
             if parameter.kind != "special" and parameter.name not in _COMPARTMENT_ONLY
         ],
     }
-    if type_ == "Patient":
-        entry["operation"] = [
-            {
-                "name": "everything",
-                "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
-            }
-        ]
-    return entry
+    return entry | _named("operation", [_operation(one) for one in REGISTRY.of_type(type_)])
+
+
+def _named(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """A list that FHIR leaves out when it is empty."""
+    return {name: entries} if entries else {}
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    return {"name": operation.name, "definition": operation.definition}
 
 
 def _security(base: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ nothing of the web framework, so that an entry of a Bundle is served exactly lik
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from liane.access.actor import Actor
 from liane.base.errors import Invalid
 from liane.store import Database, Tx
 from liane.store.resources import Version, Write
+from liane.ui.services import Services
 
 Items = list[tuple[str, str]]
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
@@ -43,6 +44,8 @@ class Parts:
     check_token: Callable[[str], Awaitable[Actor | None]]
     base: str
     """`https://host/fhir`, without a slash at its end."""
+    services: Services
+    """The other parts of the running process: blobs, home folder, clock."""
 
     def writer(self, type_: str) -> WriteMany:
         """The write action of the room that owns the type."""
@@ -63,7 +66,11 @@ class Exchange:
     if_match: str | None = None
     if_none_exist: str | None = None
     if_none_match: str | None = None
+    if_modified_since: str | None = None
     prefer: str = ""
+    accept: str = ""
+    """What the reader takes, as in the header, `_format` having the last word."""
+    language: str = "fr"
 
     @property
     def representation(self) -> bool:
@@ -77,7 +84,7 @@ class Exchange:
 
     def number(self, name: str, default: int, limit: int) -> int:
         """A whole number of the query, at most `limit`. Raises `Invalid` for anything else."""
-        text = dict(self.query).get(name)
+        text = dict(self.parameters()).get(name)
         if text is None:
             return default
         if not text.isascii() or not text.isdecimal() or len(text) > 18:
@@ -87,6 +94,18 @@ class Exchange:
                 f"{name} expects a whole number.",
             )
         return min(int(text), limit)
+
+    def parameters(self) -> Items:
+        """What an operation is asked: the query, and the simple values of a Parameters body.
+
+        http://hl7.org/fhir/R4/operations.html#request; parts and resources stay in `resource`.
+        """
+        if self.resource is None or self.resource.get("resourceType") != "Parameters":
+            return list(self.query)
+        entries = self.resource.get("parameter", [])
+        named = [one for one in entries if isinstance(one, dict)]
+        found = [(str(one.get("name")), _simple(one)) for one in named]
+        return [*self.query, *((name, text) for name, text in found if text is not None)]
 
     @property
     def body(self) -> dict[str, Any]:
@@ -112,6 +131,14 @@ class Answer:
     """Patients whose data is shown, for the journal of reads."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the journal (never a clinical value)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers, for example `Content-Location`."""
+    media_type: str | None = None
+    """When it is not FHIR; a FHIR `body` is turned into the format asked for."""
+    content: bytes | None = None
+    """Bytes to send as they are instead of `body`, with a `media_type`."""
+    stream: AsyncIterator[bytes] | None = None
+    """Bytes sent as they come, with a `media_type`; constant memory however long it is."""
 
     @property
     def etag(self) -> str | None:
@@ -122,6 +149,14 @@ class Answer:
     def modified(self) -> datetime | None:
         """When the version was written."""
         return self.version.updated if self.version is not None else None
+
+
+def _simple(parameter: dict[str, Any]) -> str | None:
+    """A primitive `value[x]` as a query would write it; None for anything with parts."""
+    for name, value in parameter.items():
+        if name.startswith("value") and not isinstance(value, (dict, list)):
+            return str(value).lower() if isinstance(value, bool) else str(value)
+    return None
 
 
 def items_of(encoded: bytes | str) -> Items:

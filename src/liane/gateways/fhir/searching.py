@@ -7,16 +7,12 @@ from typing import Any
 from liane.access import gate
 from liane.access.permissions import Permission
 from liane.base.errors import Invalid
-from liane.fhir import definitions
 from liane.gateways.fhir import authority
 from liane.gateways.fhir.answers import bundle, link, search_entry, subset
-from liane.gateways.fhir.conditions import Q
 from liane.gateways.fhir.exchange import Answer, Exchange, Items
 from liane.store import Tx, search
 from liane.store.resources import Version
 
-EVERYTHING_PAGE = 500
-EVERYTHING_LIMIT = 2_000
 _SHAPE = frozenset({"_elements", "_summary", "_format", "_pretty"})
 _SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
 
@@ -90,38 +86,3 @@ def _shape(items: Items) -> tuple[frozenset[str] | None, str | None]:
             "_summary accepts true, text, data, count or false.",
         )
     return (frozenset(elements.split(",")) if elements else None), summary
-
-
-async def everything(exchange: Exchange, tx: Tx, id_: str) -> Answer:
-    """http://hl7.org/fhir/R4/patient-operation-everything.html"""
-    actor = exchange.actor
-    authority.require_type(actor, "Patient", "r")
-    await authority.require_read(tx, actor, id_, "Patient")
-    query = dict(exchange.query)
-    types = [name for name in (query.get("_type") or "").split(",") if name]
-    known = types or list(definitions.types())
-    allowed = [name for name in known if authority.allows_type(actor, name, "r")]
-    count = max(1, exchange.number("_count", EVERYTHING_PAGE, EVERYTHING_LIMIT))
-    start = exchange.number("_cursor", 0, 2**62)
-    rows = await tx.fetch(Q["everything"], id_, start, count + 1, allowed, None)
-    if not rows and not start and not types:
-        raise _no_patient(id_)
-    entries = [
-        search_entry(exchange, version, "match", version.body)
-        for version in (Version(*tuple(row)[:6]) for row in rows[:count])
-    ]
-    links = [("self", link(exchange, exchange.query))]
-    if len(rows) > count:
-        rest = [item for item in exchange.query if item[0] != "_cursor"]
-        cursor = str(rows[count - 1]["rid"])
-        links.append(("next", link(exchange, [*rest, ("_cursor", cursor)])))
-    body = bundle("searchset", entries, links)
-    return Answer(200, body, patients=(id_,), detail={"everything": True, "count": len(entries)})
-
-
-def _no_patient(id_: str) -> Exception:
-    from liane.base.errors import NotFound
-
-    return NotFound(
-        "fhir.not-found", f"Patient/{id_} n’existe pas.", f"Patient/{id_} does not exist."
-    )

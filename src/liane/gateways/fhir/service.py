@@ -14,6 +14,7 @@ from typing import Any
 
 from litestar import Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
 from litestar.types import Method
 
 from liane.access.actor import Actor
@@ -29,6 +30,7 @@ from liane.ui.services import Services
 
 TokenCheck = Callable[[str], Awaitable[Actor | None]]
 AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[bytes] | Stream
 JSON = "application/fhir+json; charset=utf-8"
 LIMIT_BYTES = 64 * 1024 * 1024
 THREAD_BYTES = 128 * 1024
@@ -57,6 +59,7 @@ def fhir_router(
         writers=writers or {},
         check_token=check_token or _services_check(services),
         base=f"{services.base_url.rstrip('/')}/fhir",
+        services=services,
     )
 
     async def public(request: AnyRequest) -> Response[bytes]:
@@ -67,7 +70,7 @@ def fhir_router(
         )
         return Response(text.encode(), media_type=JSON)
 
-    async def handle(request: AnyRequest) -> Response[bytes]:
+    async def handle(request: AnyRequest) -> AnyResponse:
         return await _handle(parts, request)
 
     return Router(
@@ -89,7 +92,7 @@ def _services_check(services: Services) -> TokenCheck:
     return services.tokens.check
 
 
-async def _handle(parts: Parts, request: AnyRequest) -> Response[bytes]:
+async def _handle(parts: Parts, request: AnyRequest) -> AnyResponse:
     language = _language(request)
     exchange: Exchange | None = None
     try:
@@ -107,16 +110,13 @@ async def _handle(parts: Parts, request: AnyRequest) -> Response[bytes]:
 
 
 async def _serve(exchange: Exchange, request: AnyRequest, language: str) -> Answer:
-    if dispatch.is_read(exchange):
-        if exchange.path[-1:] == ("_search",):
-            exchange = replace(exchange, query=exchange.query + await _form(request))
-        async with exchange.parts.database.reading() as tx:
-            return await dispatch.serve(exchange, tx)
-    exchange = replace(exchange, resource=await _resource(request))
+    if exchange.path[-1:] == ("_search",):
+        exchange = replace(exchange, query=exchange.query + await _form(request))
+    elif exchange.method not in dispatch.READS:
+        exchange = replace(exchange, resource=await _resource(request))
     if exchange.method == "POST" and not exchange.path:
         return await bundles.serve_bundle(exchange, language)
-    async with exchange.parts.database.transaction() as tx:
-        return await dispatch.serve(exchange, tx)
+    return await dispatch.run(exchange)
 
 
 async def _exchange(parts: Parts, request: AnyRequest) -> Exchange:
@@ -131,7 +131,10 @@ async def _exchange(parts: Parts, request: AnyRequest) -> Exchange:
         if_match=headers.get("if-match"),
         if_none_exist=headers.get("if-none-exist"),
         if_none_match=headers.get("if-none-match"),
+        if_modified_since=headers.get("if-modified-since"),
         prefer=headers.get("prefer", ""),
+        accept=headers.get("accept", ""),
+        language=_language(request),
     )
 
 
@@ -199,16 +202,20 @@ def _refuse_other_formats(request: AnyRequest) -> None:
         )
 
 
-def _response(request: AnyRequest, answer: Answer) -> Response[bytes]:
-    headers: dict[str, str] = {"Cache-Control": "no-store"}
+def _response(request: AnyRequest, answer: Answer) -> AnyResponse:
+    headers: dict[str, str] = {"Cache-Control": "no-store", **answer.headers}
     if answer.etag is not None:
         headers["ETag"] = answer.etag
     if answer.modified is not None:
         headers["Last-Modified"] = format_datetime(answer.modified, usegmt=True)
     if answer.location is not None:
         headers["Location"] = answer.location
-    body = b"" if request.method == "HEAD" else answer.body.encode()
-    return Response(body, status_code=answer.status, media_type=JSON, headers=headers)
+    media = answer.media_type or JSON
+    if answer.stream is not None:
+        return Stream(answer.stream, status_code=answer.status, media_type=media, headers=headers)
+    body = answer.body.encode() if answer.content is None else answer.content
+    body = b"" if request.method == "HEAD" else body
+    return Response(body, status_code=answer.status, media_type=media, headers=headers)
 
 
 def refusal(error: LianeError, language: str) -> Response[bytes]:

@@ -1,0 +1,13 @@
+"""What can be asked of the record beyond reading, writing and searching? (`$name`)
+
+A new module of this package is named here; nothing is found by accident.
+"""
+
+from liane.gateways.fhir.operations import everything
+from liane.gateways.fhir.operations.registry import Level, Operation, Registry
+
+__all__ = ["REGISTRY", "Level", "Operation", "Registry"]
+
+REGISTRY = Registry(
+    (*everything.OPERATIONS,),
+)
