@@ -88,3 +88,14 @@ def test_namespaces_are_kept() -> None:
     root = parse(b'<x xmlns="urn:a" xmlns:l="urn:l" l:b="1"><l:c/></x>')
     assert root.tag == "{urn:a}x"
     assert root[0].tag == "{urn:l}c"
+
+
+def test_an_ampersand_in_an_attribute_is_one_sign() -> None:
+    root = parse(b'<a b="x&amp;y" c="&amp;#38;&lt;&#x26;&#38;">x&amp;y</a>')
+    assert dict(root.attrib) == {"b": "x&y", "c": "&#38;<&&"}
+    assert root.text == "x&y"
+
+
+def test_what_is_malformed_is_told_with_its_line() -> None:
+    with pytest.raises(Invalid, match="mismatch: b line 2"):
+        parse(b"<a>\n<b></a>")

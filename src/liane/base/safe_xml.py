@@ -60,7 +60,9 @@ class _Guard:
             )
         # lxml announces the default namespace as '' and wants it back as None.
         prefixes = {prefix or None: uri for prefix, uri in nsmap.items()}
-        return self._builder.start(tag, attributes, prefixes)
+        # Without entity resolution libxml2 announces every '&' of an attribute as '&#38;'.
+        plain = {name: value.replace("&#38;", "&") for name, value in attributes.items()}
+        return self._builder.start(tag, plain, prefixes)
 
     def end(self, tag: str) -> object:
         self._depth -= 1
@@ -86,7 +88,11 @@ class _Guard:
     def close(self) -> Element:
         if self._refusal is not None:
             raise self._refusal
-        return cast("Element", self._builder.close())
+        try:
+            return cast("Element", self._builder.close())
+        except etree.XMLSyntaxError:
+            # Asked too early, because the parser has stopped: it says itself where and why.
+            return etree.Element("unfinished")
 
 
 def parse(
