@@ -16,6 +16,7 @@ import msgspec
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from fhir_compiler.builtin import compile_terminology  # noqa: E402
 from fhir_compiler.dates import MAIN_DATES  # noqa: E402
 from fhir_compiler.elements import Element, compile_elements  # noqa: E402
 from fhir_compiler.generator import TypeGenerator  # noqa: E402
@@ -41,6 +42,7 @@ def main() -> None:
     write(fresh / "search_parameters.msgpack", parameters)
     write(fresh / "value_sets.msgpack", value_sets)
     write(fresh / "resources.msgpack", compile_resources(package, parameters))
+    write(fresh / "terminology.msgpack", compile_terminology(package))
     write_extractors(fresh, tables, parameters, value_sets)
     put_in_place(fresh)
     size = sum(file.stat().st_size for file in TARGET.rglob("*") if file.is_file())
