@@ -1,0 +1,18 @@
+"""Which work of the FHIR door does the worker do, by kind of job?"""
+
+from __future__ import annotations
+
+from liane.gateways.fhir.asynchronous.requests import TIDY_JOB
+from liane.gateways.fhir.asynchronous.running import handler, tidy_job
+from liane.gateways.fhir.operations.export_job import export_work
+from liane.store.jobs import Handler
+from liane.ui.services import Services
+
+
+def job_handlers(services: Services) -> dict[str, Handler]:
+    """What `Prefer: respond-async` has put off."""
+    home = services.home
+    return {
+        "fhir-export": handler(home, export_work(home)),
+        TIDY_JOB: tidy_job(home),
+    }

@@ -1,0 +1,46 @@
+-- name: begin
+-- A new request that is answered later.
+insert into work.request (tenant, id, kind, actor, asker, url, ask, asked)
+values ($1, $2, $3, $4::jsonb, $5, $6, $7::jsonb, $8);
+
+-- name: open_requests
+-- How many requests of one asker are not answered yet.
+select count(*) from work.request
+where tenant = current_setting('liane.tenant')::smallint and asker = $1 and finished is null;
+
+-- name: load
+-- One request.
+select id, kind, actor, asker, url, ask, asked, run, done, share, place, result, failure,
+       finished, expires
+from work.request where tenant = current_setting('liane.tenant')::smallint and id = $1;
+
+-- name: take
+-- Begin a run: from now on no earlier run can write.
+update work.request set run = run + 1
+where tenant = current_setting('liane.tenant')::smallint and id = $1 and finished is null
+returning id, kind, actor, asker, url, ask, asked, run, done, share, place, result, failure,
+          finished, expires;
+
+-- name: advance
+-- How far the run has come; no row when it was cancelled or another run has begun.
+update work.request set done = $3, share = $4, place = $5::jsonb
+where tenant = current_setting('liane.tenant')::smallint and id = $1 and run = $2
+  and finished is null
+returning id;
+
+-- name: finish
+-- The answer is there, or the refusal, until it expires.
+update work.request set result = $3::jsonb, failure = $4::jsonb, finished = $5, expires = $6
+where tenant = current_setting('liane.tenant')::smallint and id = $1 and run = $2
+  and finished is null
+returning id;
+
+-- name: forget
+-- Cancelled or expired.
+delete from work.request where tenant = current_setting('liane.tenant')::smallint and id = $1
+returning id;
+
+-- name: expired
+-- Answers nobody may fetch any more.
+select id from work.request
+where tenant = current_setting('liane.tenant')::smallint and expires < $1;
