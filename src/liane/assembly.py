@@ -29,6 +29,7 @@ from liane.gateways.dicom import pages as dicom_pages
 from liane.gateways.dicom import service as dicom_service
 from liane.gateways.dicomweb import dicomweb_router
 from liane.gateways.fhir import fhir_router
+from liane.gateways.fhir.operations.workers import job_handlers as fhir_job_handlers
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
 from liane.identity import application as identity_application
@@ -232,7 +233,7 @@ def run_gateway(settings: Settings) -> int:
 
 def job_handlers(services: Services) -> dict[str, Handler]:
     """What the worker does after commits, by kind of job."""
-    return {WORDS_JOB: words_job(services.blobs, words_of)}
+    return {WORDS_JOB: words_job(services.blobs, words_of), **fhir_job_handlers(services)}
 
 
 def run_worker(settings: Settings) -> int:
