@@ -1,0 +1,121 @@
+"""What does this FHIRPath expression say about this resource? (FHIRPath N1, FHIR R4)
+
+An expression is compiled once into functions; evaluating it walks over the JSON as it is. No IO:
+what must be looked up (references, value sets, profiles) is given as functions by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from liane.fhir.fhirpath.compiling import compiled
+from liane.fhir.fhirpath.errors import TooCostly, Wrong
+from liane.fhir.fhirpath.nodes import Items, Node, Place, node_of, plain
+from liane.fhir.fhirpath.parsing import parse
+from liane.fhir.fhirpath.quantities import Quantity
+from liane.fhir.fhirpath.scope import (
+    LIMIT_STEPS,
+    Conforms,
+    Environment,
+    MemberOf,
+    Resolve,
+    Run,
+    Scope,
+    truth,
+)
+from liane.fhir.fhirpath.temporal import Moment
+
+__all__ = [
+    "Moment",
+    "Node",
+    "Path",
+    "Place",
+    "Quantity",
+    "TooCostly",
+    "Wrong",
+    "compile",
+    "node_of",
+]
+
+
+class Path:
+    """One compiled expression; it holds no state and may be shared."""
+
+    __slots__ = ("_run", "text")
+
+    def __init__(self, text: str, run: Run) -> None:
+        self.text = text
+        self._run = run
+
+    def evaluate(self, node: Any, **options: Any) -> list[Any]:
+        """What the expression gives: the JSON of elements, Python values for the rest.
+
+        `node` is a resource, or an element as `node_of(value, type)`. Options: see `nodes`.
+        """
+        return [plain(item) for item in self.nodes(node, **options)]
+
+    def test(self, node: Any, **options: Any) -> bool:
+        """The answer of an invariant: an empty answer is true."""
+        return truth(self.nodes(node, **options)) is not False
+
+    def nodes(
+        self,
+        node: Any,
+        *,
+        resource: Any = None,
+        root: Any = None,
+        variables: Mapping[str, Any] | None = None,
+        resolve: Resolve | None = None,
+        member_of: MemberOf | None = None,
+        conforms: Conforms | None = None,
+        now: datetime | None = None,
+        strict: bool = False,
+        locating: bool = False,
+        steps: int = LIMIT_STEPS,
+    ) -> Items:
+        """As `evaluate`, elements as `Node` with their type.
+
+        `resource` is `%resource` (default: the node), `root` `%rootResource` (default: the
+        resource). `strict` refuses members that a type does not have. `locating` makes each Node
+        know its place. Raises `Wrong`, `TooCostly`.
+        """
+        here = node_of(node)
+        own = here if resource is None else node_of(resource)
+        env = Environment(
+            context=[here],
+            resource=[own],
+            root=[own if root is None else node_of(root)],
+            variables=variables or {},
+            resolve=resolve,
+            member_of=member_of,
+            conforms=conforms,
+            now=now or datetime.now(UTC),
+            strict=strict,
+            locating=locating,
+            left=steps,
+        )
+        return self.run(env)
+
+    def run(self, env: Environment) -> Items:
+        """Evaluate in a prepared environment, for callers that test many expressions on one
+        resource: see `Environment.at`.
+        """
+        try:
+            return self._run(Scope(env, env.context), env.context)
+        except RecursionError:
+            raise TooCostly("trop d’imbrications", "nests too deeply") from None
+
+
+def at(env: Environment, node: Any) -> Environment:
+    """The same environment with another context and a fresh bound of steps."""
+    return replace(env, context=[node_of(node)], left=LIMIT_STEPS)
+
+
+@lru_cache(maxsize=4096)
+def compile(text: str) -> Path:  # noqa: A001 - the word of the field, always used as fhirpath.compile
+    """The compiled expression in `text`. Raises `Wrong`, `TooCostly`."""
+    return Path(text, compiled(parse(text)))

@@ -1,0 +1,112 @@
+"""What does an expression know while it is evaluated, and how much may it still do?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from liane.fhir.fhirpath.errors import TooCostly, Wrong
+from liane.fhir.fhirpath.nodes import Items, Node, system
+
+LIMIT_STEPS = 1_000_000
+"""How many items all steps of one evaluation may give together."""
+LIMIT_TEXT = 4_000_000
+"""How many characters a text made by an expression may have."""
+
+Resolve = Callable[[str], "dict[str, Any] | None"]
+MemberOf = Callable[[str, "str | None", str], "bool | None"]
+Conforms = Callable[[Any, str], "bool | None"]
+
+
+@dataclass(slots=True)
+class Environment:
+    """What stays the same during one evaluation, and what is left of its bounds."""
+
+    context: Items
+    resource: Items
+    root: Items
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    resolve: Resolve | None = None
+    member_of: MemberOf | None = None
+    conforms: Conforms | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    strict: bool = False
+    locating: bool = False
+    left: int = LIMIT_STEPS
+
+    def spend(self, items: int) -> None:
+        """Count `items` against the bound. Raises `TooCostly`."""
+        self.left -= items + 1
+        if self.left < 0:
+            raise TooCostly(
+                f"plus de {LIMIT_STEPS} éléments parcourus",
+                f"more than {LIMIT_STEPS} items walked through",
+            )
+
+
+class Scope:
+    """What `$this`, `$index`, `$total` and the defined variables mean at one place."""
+
+    __slots__ = ("env", "index", "this", "total", "variables")
+
+    def __init__(
+        self,
+        env: Environment,
+        this: Items,
+        index: int | None = None,
+        total: Items | None = None,
+        variables: Mapping[str, Items] | None = None,
+    ) -> None:
+        self.env = env
+        self.this = this
+        self.index = index
+        self.total = total
+        self.variables = variables
+
+    def inner(self) -> Scope:
+        """A scope for the items of a loop, which sets `this` and `index`."""
+        return Scope(self.env, [], None, self.total, self.variables)
+
+
+class Unordered(list[Any]):
+    """A collection whose order means nothing (`children()`): strict mode refuses to count in it."""
+
+
+Run = Callable[[Scope, Items], Items]
+
+
+def truth(items: Items) -> bool | None:
+    """A collection read as a boolean: empty is unknown, a single item that is none is true."""
+    if not items:
+        return None
+    if len(items) > 1:
+        raise Wrong(
+            f"une valeur seule est attendue, {len(items)} trouvées",
+            f"a single value is expected, {len(items)} found",
+        )
+    item = items[0]
+    value = item.value if type(item) is Node else item
+    return value if type(value) is bool else True
+
+
+def single(items: Items) -> Any:
+    """The only item as a value; None when there is none. Raises `Wrong` when there are several."""
+    if not items:
+        return None
+    if len(items) > 1:
+        raise Wrong(
+            f"une valeur seule est attendue, {len(items)} trouvées",
+            f"a single value is expected, {len(items)} found",
+        )
+    return system(items[0])
+
+
+def fits(characters: int) -> None:
+    """Refuse a text longer than an expression may make, before it is made."""
+    if characters > LIMIT_TEXT:
+        raise TooCostly(
+            f"un texte de plus de {LIMIT_TEXT} caractères",
+            f"a text of more than {LIMIT_TEXT} characters",
+        )
