@@ -60,7 +60,7 @@ class Path:
 
     def test(self, node: Any, **options: Any) -> bool:
         """The answer of an invariant: an empty answer is true."""
-        return truth(self.nodes(node, **options)) is not False
+        return truth(self.nodes(node, as_many=True, **options)) is not False
 
     def nodes(
         self,
@@ -75,13 +75,14 @@ class Path:
         now: datetime | None = None,
         strict: bool = False,
         locating: bool = False,
+        as_many: bool = False,
         steps: int = LIMIT_STEPS,
     ) -> Items:
         """As `evaluate`, elements as `Node` with their type.
 
         `resource` is `%resource` (default: the node), `root` `%rootResource` (default: the
         resource). `strict` refuses members that a type does not have. `locating` makes each Node
-        know its place. Raises `Wrong`, `TooCostly`.
+        know its place. `as_many` lets `as(T)` work on several items. Raises `Wrong`, `TooCostly`.
         """
         here = node_of(node)
         own = here if resource is None else node_of(resource)
@@ -96,6 +97,7 @@ class Path:
             now=now or datetime.now(UTC),
             strict=strict,
             locating=locating,
+            as_many=as_many,
             left=steps,
         )
         return self.run(env)

@@ -34,6 +34,8 @@ class Environment:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     strict: bool = False
     locating: bool = False
+    as_many: bool = False
+    """Let `as(T)` keep items out of several: the invariants dom-3 and others of R4 rely on it."""
     left: int = LIMIT_STEPS
 
     def spend(self, items: int) -> None:

@@ -79,11 +79,11 @@ def of_type_only(type_: str, operand: Run | None = None) -> Run:
 
 
 def as_function(type_: str) -> Run:
-    """`as(T)`: one item at most."""
+    """`as(T)`: one item at most, unless the environment says otherwise."""
     kept = of_type_only(type_)
 
     def as_(scope: Scope, focus: Items) -> Items:
-        if len(focus) > 1:
+        if len(focus) > 1 and not scope.env.as_many:
             raise Wrong("as() demande une valeur seule", "as() asks for a single value")
         return kept(scope, focus)
 
