@@ -1,0 +1,7 @@
+"""Who hears of what happens in the record, without having to ask? (FHIR Subscriptions)"""
+
+from liane.gateways.subscriptions.policy import MailServer, Policy
+from liane.gateways.subscriptions.registering import subscription_writer, topic_writer
+from liane.gateways.subscriptions.service import serve
+
+__all__ = ["MailServer", "Policy", "serve", "subscription_writer", "topic_writer"]
