@@ -60,7 +60,11 @@ def _resource(path: Path) -> dict[str, Any]:
     root = etree.parse(str(path)).getroot()
     for extension in root.findall(f"{NS}extension"):
         root.remove(extension)
-        places = [i for i, e in enumerate(root) if e.tag.removeprefix(NS) not in FIRST]
+        places = [
+            i
+            for i, e in enumerate(root)
+            if isinstance(e.tag, str) and str(e.tag).removeprefix(NS) not in FIRST
+        ]
         root.insert(places[0], extension)
     return xml.loads(etree.tostring(root))
 
