@@ -116,7 +116,7 @@ async def test_a_batch_serves_each_entry_by_itself(fhir: Fhir) -> None:
         ({"resourceType": "Patient"}, 400),
         ({"resourceType": "Bundle", "type": "collection"}, 400),
         (bundle({"resource": patient()}), 400),
-        (bundle(entry("PATCH", "Patient/p1", patient())), 405),
+        (bundle(entry("PATCH", "Patient/p1", patient())), 404),
         (bundle(entry("POST", "Zorro", patient())), 404),
         (bundle(entry("POST", "Patient")), 400),
         (bundle(*[entry("PUT", "Patient/p1", patient(id="p1"))] * 2), 400),

@@ -131,24 +131,20 @@ async def test_messages_follow_the_reader_s_language(fhir: Fhir) -> None:
         ("GET", "/Patient/a b", 400),
         ("GET", "/Patient/1/_history/x", 404),
         ("POST", "/Patient/1", 405),
-        ("PATCH", "/Patient/1", 405),
+        ("PATCH", "/Patient/1", 404),
         ("DELETE", "/Patient", 405),
         ("GET", "/Patient/$unknown", 405),
         ("GET", "/Patient/1/$unknown", 405),
         ("GET", "/_unknown", 404),
         ("GET", "/Patient?zorro=1", 400),
-        ("GET", "/Patient?_format=xml", 406),
+        ("GET", "/Patient?_format=turtle", 406),
+        ("GET", "/Patient/1/2/3/4/5", 405),
+        ("GET", "/Patient/1?zorro=1", 400),
     ],
 )
 async def test_wrong_addresses(fhir: Fhir, method: str, path: str, status: int) -> None:
     body = patient() if method in ("POST", "PATCH") else None
     assert (await fhir(method, path, body)).status_code == status
-
-
-async def test_xml_is_refused_clearly(fhir: Fhir) -> None:
-    assert (await fhir("GET", "/Patient", Accept="application/fhir+xml")).status_code == 406
-    sent = await fhir("POST", "/Patient", b"<Patient/>", Content_Type="application/fhir+xml")
-    assert sent.status_code == 415
 
 
 async def test_d3a_compressed_bodies_are_inflated_within_limits(fhir: Fhir) -> None:
@@ -198,15 +194,15 @@ async def test_staff_and_limited_programs_see_nobody_without_a_tie(fhir: Fhir) -
     await fhir("PUT", "/Patient/p1", patient(id="p1"))
     await fhir("PUT", "/Observation/o1", observation(id="o1"))
     for token in ("nurse", "chu"):
-        assert (await fhir("GET", "/Observation/o1", token=token)).status_code == 403
+        assert (await fhir("GET", "/Observation/o1", token=token)).status_code == 404
         assert (await fhir("GET", "/Patient/p1/$everything", token=token)).status_code == 403
-        assert (await fhir("GET", "/Observation/o1/_history", token=token)).status_code == 403
+        assert (await fhir("GET", "/Observation/o1/_history", token=token)).status_code == 404
         assert (await fhir("GET", "/Observation/_history", token=token)).status_code == 403
         found = await fhir("GET", "/Observation?code=2823-3", token=token)
         assert found.json().get("entry", []) == []
         moved = observation("Patient/other", id="o1")
         assert (await fhir("PUT", "/Observation/o1", moved, token=token)).status_code == 403
-        assert (await fhir("DELETE", "/Observation/o1", token=token)).status_code == 403
+        assert (await fhir("DELETE", "/Observation/o1", token=token)).status_code == 404
         assert (await fhir("POST", "/Observation", observation(), token=token)).status_code == 403
     organization = {"resourceType": "Organization", "name": "x"}
     assert (await fhir("POST", "/Organization", organization, token="nurse")).status_code == 403

@@ -13,10 +13,10 @@ from liane.access import gate, scopes
 from liane.access.actor import Actor
 from liane.access.permissions import Permission
 from liane.access.scopes import Letter
-from liane.base.errors import Denied, LianeError
+from liane.base.errors import Denied, LianeError, NotFound
 from liane.fhir import definitions
 from liane.fhir.extraction import extract
-from liane.store import Tx
+from liane.store import Tx, resources
 from liane.store.resources import Version
 
 
@@ -25,6 +25,24 @@ class Unauthenticated(LianeError):
 
     http_status = 401
     fhir_code = "login"
+
+
+class Hidden(NotFound):
+    """A refusal that must read like an absence, so that nobody learns what exists."""
+
+
+NOBODY = Actor("partner", "anonymous", "anonymous")
+"""Who reads what is public."""
+
+
+def is_refusal(error: LianeError) -> bool:
+    """Whether the gate has spoken: such answers leave a trace in the journal."""
+    return error.http_status == 403 or isinstance(error, Hidden)
+
+
+def absent(type_: str, id_: str, kind: type[NotFound] = NotFound) -> NotFound:
+    """Nothing of that name, or nothing this reader may know of."""
+    return kind("fhir.not-found", f"{type_}/{id_} n’existe pas.", f"{type_}/{id_} does not exist.")
 
 
 def unauthenticated() -> Unauthenticated:
@@ -70,6 +88,31 @@ def patient_of(version: Version) -> str | None:
     return extract(version.resource).patient
 
 
+async def require_open(tx: Tx, actor: Actor, version: Version) -> str | None:
+    """The patient of a version that this actor may read.
+
+    Raises `Hidden`, which reads like an absence, when they may not (nobody learns by trying which
+    resources exist).
+    """
+    await gate.require(tx, actor, Permission.FHIR_API)
+    patient = await _patient_at_last(tx, actor, version)
+    try:
+        await require_read(tx, actor, patient, version.type)
+    except Denied as refusal:
+        raise absent(version.type, version.id, Hidden) from refusal
+    return patient
+
+
+async def _patient_at_last(tx: Tx, actor: Actor, version: Version) -> str | None:
+    """The patient of a version; of a deletion, the one of the version before it."""
+    if not version.deleted:
+        return patient_of(version)
+    if not restricted(actor):
+        return None
+    last = await resources.vread(tx, version.type, version.id, version.version - 1)
+    return None if last is None else patient_of(last)
+
+
 async def require_read(tx: Tx, actor: Actor, patient: str | None, type_: str) -> None:
     """Raise `Denied` unless this actor may read a resource of this patient."""
     if patient is None:
@@ -104,9 +147,14 @@ def patient_of_resource(resource: dict[str, Any]) -> str | None:
     return extract(resource).patient
 
 
+def restricted(actor: Actor) -> bool:
+    """Whether there are resources that this actor may not see; not so a program of the group."""
+    return actor.kind != "client" or actor.establishment is not None
+
+
 def _relevant(actor: Actor, patient: str) -> str | None:
     """For a program of the whole group the patient does not change the decision."""
-    return None if actor.kind == "client" and actor.establishment is None else patient
+    return patient if restricted(actor) else None
 
 
 def _not_yours() -> Denied:

@@ -6,26 +6,29 @@ entries replaced, then everything is written in one go. A batch serves each entr
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import replace
+from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from liane.base.errors import Invalid, LianeError
+from liane.base.errors import Conflict, Invalid, LianeError
+from liane.fhir.dates import interval
 from liane.fhir.json import dumps
-from liane.gateways.fhir import dispatch, journaling
+from liane.gateways.fhir import authority, dispatch, journaling
 from liane.gateways.fhir.answers import bundle
 from liane.gateways.fhir.exchange import Answer, Exchange, items_of
 from liane.gateways.fhir.outcomes import as_liane_error, outcome, status_of
-from liane.gateways.fhir.transactions import Transaction
+from liane.gateways.fhir.transactions import Transaction, of_entry
 from liane.store.versions import instant
 
 LIMIT_ENTRIES = 20_000
-_REASONS = {
-    200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    409: "Conflict", 410: "Gone", 412: "Precondition Failed", 422: "Unprocessable Entity",
-    429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable",
-}  # fmt: skip
+TRIES = 3
+"""How often a transaction begins that another one overtakes."""
+_TEXTS = ("ifMatch", "ifNoneExist", "ifNoneMatch", "ifModifiedSince")
+Entry = tuple[Exchange, str | None]
 
 
 async def serve_bundle(exchange: Exchange, language: str) -> Answer:
@@ -42,10 +45,17 @@ async def serve_bundle(exchange: Exchange, language: str) -> Answer:
             "Seuls les Bundles de type batch et transaction sont traités ici.",
             "Only Bundles of type batch and transaction are processed here.",
         )
-    return await _transaction(exchange, entries)
+    for attempt in range(TRIES):
+        try:
+            return await _transaction(exchange, entries)
+        except Conflict as conflict:
+            if conflict.code != "store.overtaken" or attempt == TRIES - 1 or not exchange.reread:
+                raise
+            entries = _entries(exchange, exchange.reread())
+    raise AssertionError
 
 
-def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[tuple[Exchange, str | None]]:
+def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[Entry]:
     """Each entry as an exchange of its own, with its fullUrl."""
     entries = resource.get("entry", [])
     if not isinstance(entries, list) or len(entries) > LIMIT_ENTRIES:
@@ -54,10 +64,14 @@ def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[tuple[Exchang
             f"Un Bundle porte au plus {LIMIT_ENTRIES} entrées.",
             f"A Bundle holds at most {LIMIT_ENTRIES} entries.",
         )
-    return [_entry(exchange, index, entry) for index, entry in enumerate(entries)]
+    found = []
+    for index, entry in enumerate(entries):
+        with of_entry(index):
+            found.append(_entry(exchange, index, entry))
+    return found
 
 
-def _entry(exchange: Exchange, index: int, entry: Any) -> tuple[Exchange, str | None]:
+def _entry(exchange: Exchange, index: int, entry: Any) -> Entry:
     request = entry.get("request") if isinstance(entry, dict) else None
     if not isinstance(request, dict) or not all(
         isinstance(request.get(name), str) for name in ("method", "url")
@@ -67,6 +81,7 @@ def _entry(exchange: Exchange, index: int, entry: Any) -> tuple[Exchange, str | 
             f"L’entrée {index} n’a pas de request.method et request.url.",
             f"Entry {index} has no request.method and request.url.",
         )
+    _require_texts(index, entry, request)
     url = request["url"].removeprefix(exchange.parts.base).lstrip("/")
     path, _, query = url.partition("?")
     one = replace(
@@ -78,31 +93,73 @@ def _entry(exchange: Exchange, index: int, entry: Any) -> tuple[Exchange, str | 
         if_match=request.get("ifMatch"),
         if_none_exist=request.get("ifNoneExist"),
         if_none_match=request.get("ifNoneMatch"),
+        if_modified_since=_http_date(request.get("ifModifiedSince")),
+        accept="application/fhir+json",
+        reread=None,
     )
-    return one, entry.get("fullUrl")
+    return (_patch_of(one) if one.method == "PATCH" else one), entry.get("fullUrl")
 
 
-async def _batch(
-    exchange: Exchange, entries: list[tuple[Exchange, str | None]], language: str
-) -> Answer:
+def _require_texts(index: int, entry: dict[str, Any], request: dict[str, Any]) -> None:
+    full_url, resource = entry.get("fullUrl", ""), entry.get("resource", {})
+    if (
+        all(isinstance(request.get(name, ""), str) for name in _TEXTS)
+        and isinstance(full_url, str)
+        and isinstance(resource, dict)
+    ):
+        return
+    raise Invalid(
+        "fhir.entry",
+        f"L’entrée {index} a un élément qui n’est pas de la forme attendue.",
+        f"Entry {index} has an element that is not of the expected shape.",
+    )
+
+
+def _http_date(text: str | None) -> str | None:
+    """`ifModifiedSince` is an instant in a Bundle and an HTTP date in a header."""
+    if text is None:
+        return None
+    try:
+        return format_datetime(interval(text)[0], usegmt=True)
+    except ValueError:
+        return None
+
+
+def _patch_of(one: Exchange) -> Exchange:
+    """A JSON Patch travels in a Binary (R4 http, patch in a Bundle)."""
+    resource = one.resource or {}
+    if resource.get("resourceType") != "Binary":
+        return one
+    try:
+        data = base64.b64decode(str(resource.get("data", "")), validate=True)
+    except (binascii.Error, ValueError):
+        raise Invalid(
+            "fhir.patch", "Le Binary du patch est illisible.", "The patch's Binary is unreadable."
+        ) from None
+    return replace(one, media=str(resource.get("contentType", "")), data=data, resource=None)
+
+
+async def _batch(exchange: Exchange, entries: list[Entry], language: str) -> Answer:
     texts = []
     patients: dict[str | None, None] = {}
     for one, _ in entries:
         try:
-            answer = await dispatch.run(one)
+            answer = await dispatch.run(dispatch.inside_bundle(one))
             patients.update(dict.fromkeys(answer.patients))
             texts.append(response_entry(answer, shown=_shown(exchange, one)))
-        except LianeError as problem:
-            if problem.http_status == 403:
+        except Exception as caught:  # noqa: BLE001 - one entry must not take the others with it
+            problem = as_liane_error(caught)
+            if authority.is_refusal(problem):
                 await journaling.refused(one, problem)
             texts.append(_refused_entry(problem, language))
-        except Exception as problem:  # noqa: BLE001 - one entry must not take the others with it
-            texts.append(_refused_entry(as_liane_error(problem), language))
     body = bundle("batch-response", texts, ())
     return Answer(200, body, patients=tuple(patients), detail={"entries": len(texts)})
 
 
-async def _transaction(exchange: Exchange, entries: list[tuple[Exchange, str | None]]) -> Answer:
+async def _transaction(exchange: Exchange, entries: list[Entry]) -> Answer:
+    for index, (one, _) in enumerate(entries):
+        with of_entry(index):
+            dispatch.inside_bundle(one)
     async with exchange.parts.database.transaction() as tx:
         answers = await Transaction(exchange, entries, tx).run()
     pairs = zip(answers, entries, strict=True)
@@ -114,23 +171,27 @@ async def _transaction(exchange: Exchange, entries: list[tuple[Exchange, str | N
 
 def _shown(exchange: Exchange, one: Exchange) -> bool:
     """Reads show what they read; writes only when asked to."""
-    return dispatch.is_read(one) or "return=representation" in exchange.prefer
+    asked = exchange.preferences.get("return")
+    return dispatch.is_read(one) or asked in ("representation", "OperationOutcome")
 
 
 def response_entry(answer: Answer, *, shown: bool) -> str:
     """One entry of a response Bundle."""
-    response: dict[str, Any] = {"status": f"{answer.status} {_REASONS.get(answer.status, '')}"}
+    response: dict[str, Any] = {"status": f"{answer.status} {HTTPStatus(answer.status).phrase}"}
     if answer.location is not None:
         response["location"] = answer.location
     if answer.etag is not None:
         response["etag"] = answer.etag
     if answer.modified is not None:
         response["lastModified"] = instant(answer.modified)
-    resource = f'"resource":{answer.body},' if shown and answer.body else ""
-    return f'{{{resource}"response":{dumps(response)}}}'
+    if not shown or not answer.body or answer.media_type is not None:
+        return f'{{"response":{dumps(response)}}}'
+    if answer.body.startswith('{"resourceType":"OperationOutcome"'):
+        return f'{{"response":{dumps(response)[:-1]},"outcome":{answer.body}}}}}'
+    return f'{{"resource":{answer.body},"response":{dumps(response)}}}'
 
 
 def _refused_entry(problem: LianeError, language: str) -> str:
     status = status_of(problem)
-    response = dumps({"status": f"{status} {_REASONS.get(status, '')}"})
+    response = dumps({"status": f"{status} {HTTPStatus(status).phrase}"})
     return f'{{"response":{response[:-1]},"outcome":{outcome(problem, language)}}}}}'

@@ -1,18 +1,67 @@
-"""Which interaction does an address and a method mean? (R4 http, summary table)"""
+"""Which interaction does an address and a method mean? (R4 http, summary table)
+
+One table, which the CapabilityStatement and the OpenAPI description are made from as well.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from liane.base.errors import Invalid, NotFound
+from liane.base.errors import Conflict, Invalid, NotFound
 from liane.base.ids import is_fhir_id
 from liane.fhir import definitions
-from liane.gateways.fhir import interactions, searching
+from liane.gateways.fhir import changes, conditional, histories, interactions, searching
 from liane.gateways.fhir.exchange import Answer, Exchange
-from liane.gateways.fhir.operations import REGISTRY, Operation
+from liane.gateways.fhir.operations import REGISTRY, Level, Operation
 from liane.store import Tx
 
 READS = frozenset({"GET", "HEAD"})
+TRIES = 3
+"""How often a write begins that another one overtakes."""
+Handler = Callable[[Exchange, Tx], Awaitable[Answer]]
+_LEVELS: tuple[Level, ...] = ("system", "type", "instance")
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One row of the table: at this address, this method does that."""
+
+    code: str
+    """As in http://hl7.org/fhir/R4/valueset-type-restful-interaction.html"""
+    method: str
+    address: str
+    """Below the base; `[type]`, `[id]` and `[vid]` stand for one part each."""
+    serve: Handler
+    conditional: bool = False
+    """It names the resource by search criteria."""
+
+
+async def _search(exchange: Exchange, tx: Tx) -> Answer:
+    return await searching.search_type(exchange, tx, exchange.type)
+
+
+INTERACTIONS = (
+    Interaction("history-system", "GET", "_history", histories.of_system),
+    Interaction("search-type", "GET", "[type]", _search),
+    Interaction("search-type", "POST", "[type]/_search", _search),
+    Interaction("create", "POST", "[type]", interactions.create),
+    Interaction("update", "PUT", "[type]", conditional.update, conditional=True),
+    Interaction("patch", "PATCH", "[type]", conditional.patch, conditional=True),
+    Interaction("delete", "DELETE", "[type]", conditional.delete, conditional=True),
+    Interaction("history-type", "GET", "[type]/_history", histories.of_type),
+    Interaction("read", "GET", "[type]/[id]", interactions.read),
+    Interaction("update", "PUT", "[type]/[id]", interactions.update),
+    Interaction("patch", "PATCH", "[type]/[id]", changes.patch),
+    Interaction("delete", "DELETE", "[type]/[id]", interactions.delete),
+    Interaction("history-instance", "GET", "[type]/[id]/_history", histories.of_instance),
+    Interaction("vread", "GET", "[type]/[id]/_history/[vid]", interactions.vread),
+)
+_TABLE = {(one.address, one.method): one for one in INTERACTIONS}
+_METHODS = {
+    address: [one.method for one in INTERACTIONS if one.address == address]
+    for address in dict.fromkeys(one.address for one in INTERACTIONS)
+}
 
 
 def is_read(exchange: Exchange) -> bool:
@@ -23,44 +72,117 @@ def is_read(exchange: Exchange) -> bool:
     return operation is not None and not operation.writes
 
 
+def may_be_raw(exchange: Exchange) -> bool:
+    """Whether the answer may be of no FHIR format: the content of a Binary, an operation."""
+    return operation_of(exchange) is not None or (
+        exchange.path[:1] == ("Binary",) and exchange.method in READS
+    )
+
+
 async def run(exchange: Exchange) -> Answer:
     """Serve in a unit of work of its own, reading or writing as the interaction needs."""
     operation = operation_of(exchange)
     if operation is not None and operation.alone:
         return await _called(operation, exchange).call(exchange, None)
     database = exchange.parts.database
-    opened = database.reading() if is_read(exchange) else database.transaction()
-    async with opened as tx:
-        return await serve(exchange, tx)
+    if is_read(exchange):
+        async with database.reading() as tx:
+            return await serve(exchange, tx)
+    for attempt in range(TRIES):
+        try:
+            async with database.transaction() as tx:
+                return await serve(exchange, tx)
+        except Conflict as conflict:
+            # Two wrote the same new thing at once: the second one finds it now.
+            if conflict.code != "store.overtaken" or attempt == TRIES - 1:
+                raise
+    raise AssertionError
+
+
+def inside_bundle(exchange: Exchange) -> Exchange:
+    """The entry of a Bundle, when what it asks for can be part of one."""
+    operation = operation_of(exchange)
+    if not exchange.path or (operation is not None and operation.alone):
+        raise Invalid(
+            "fhir.not-in-bundle",
+            "Cette demande ne peut pas être une entrée de Bundle : l’envoyer seule.",
+            "This request cannot be an entry of a Bundle: send it by itself.",
+        )
+    return exchange
+
+
+def writing_of(exchange: Exchange) -> Interaction:
+    """The row of the table for an entry that writes by itself, not through an operation."""
+    if operation_of(exchange) is not None:
+        raise Invalid(
+            "fhir.not-in-transaction",
+            "Une opération qui écrit ne peut pas être une entrée de transaction.",
+            "An operation that writes cannot be an entry of a transaction.",
+            "L’envoyer seule, ou dans un Bundle de type batch.",
+            "Send it by itself, or in a Bundle of type batch.",
+        )
+    return interaction_of(exchange)
 
 
 async def serve(exchange: Exchange, tx: Tx) -> Answer:
     """Serve any interaction on one resource, one type or the whole system, but not a Bundle."""
-    path = exchange.path
-    method = "GET" if exchange.method == "HEAD" else exchange.method
     operation = operation_of(exchange)
     if operation is not None:
         return await _called(operation, exchange).call(exchange, tx)
+    return await interaction_of(exchange).serve(exchange, tx)
+
+
+def interaction_of(exchange: Exchange) -> Interaction:
+    """The row of the table. Raises `NotFound` or `Invalid` saying what is wrong."""
+    method = "GET" if exchange.method == "HEAD" else exchange.method
+    address = address_of(exchange)
+    found = _TABLE.get((address, method))
+    if found is None or (found.conditional and not exchange.query):
+        raise not_allowed(_methods(address))
+    return found
+
+
+def allowed(exchange: Exchange) -> list[str]:
+    """The methods that the address takes (RFC 9110, Allow)."""
+    operation = operation_of(exchange)
+    if operation is not None:
+        return [*(m for m in ("GET", "POST", "DELETE") if operation.allows(m)), "OPTIONS"]
+    if not exchange.path:
+        return ["POST", "OPTIONS"]
+    return _methods(address_of(exchange))
+
+
+def _methods(address: str) -> list[str]:
+    own = _METHODS.get(address, [])
+    return [*(["HEAD"] if "GET" in own else []), *own, "OPTIONS"]
+
+
+def address_of(exchange: Exchange) -> str:
+    """The address with its type, id and version replaced by their names, checked."""
+    path = exchange.path
     if not path or path[0].startswith(("_", "$")):
-        return await _system(exchange, tx, method)
-    type_ = path[0]
-    _known(type_)
-    if len(path) == 1 or path[1].startswith(("_", "$")):
-        return await _type(exchange, tx, method, type_)
-    _check_id(path[1])
-    return await _instance(exchange, tx, method, type_, path[1])
+        if "/".join(path) in _METHODS:
+            return "/".join(path)
+        raise unknown_address()
+    _check_type(path[0])
+    shape = ["[type]"]
+    if len(path) > 1 and not path[1].startswith(("_", "$")):
+        _check_id(path[1])
+        shape.append("[id]")
+    shape += path[len(shape) :]
+    if shape[2:3] == ["_history"] and len(shape) == 4:
+        shape[3] = "[vid]"
+    return "/".join(shape)
 
 
 def operation_of(exchange: Exchange) -> Operation | None:
     """The operation that the address names, at the level where its `$name` stands."""
     path = exchange.path
-    for place, level in enumerate(("system", "type", "instance")):
+    for place, level in enumerate(_LEVELS):
         if len(path) > place and path[place].startswith("$"):
-            type_ = path[0] if place else None
-            found = REGISTRY.find(level, type_, path[place][1:])  # type: ignore[arg-type]
-            if found is None or (len(path) > place + 1 and not found.deeper):
-                return None
-            return found
+            found = REGISTRY.find(level, path[0] if place else None, path[place][1:])
+            deep = len(path) > place + 1
+            return None if found is None or (deep and not found.deeper) else found
     return None
 
 
@@ -68,15 +190,15 @@ def _called(operation: Operation, exchange: Exchange) -> Operation:
     """The operation, when its address and method are right."""
     path = exchange.path
     if not path[0].startswith("$"):
-        _known(path[0])
+        _check_type(path[0])
         if not path[1].startswith("$"):
             _check_id(path[1])
     if not operation.allows(exchange.method):
-        raise not_allowed()
+        raise not_allowed(allowed(exchange))
     return operation
 
 
-def _known(type_: str) -> None:
+def _check_type(type_: str) -> None:
     if type_ not in definitions.types():
         raise NotFound(
             "fhir.type",
@@ -90,53 +212,23 @@ def _check_id(id_: str) -> None:
         raise Invalid("fhir.id", "Identifiant de ressource invalide.", "Not a valid resource id.")
 
 
-async def _system(exchange: Exchange, tx: Tx, method: str) -> Answer:
-    if method == "GET" and exchange.path == ("_history",):
-        return await interactions.history(exchange, tx, None, None)
-    raise unknown_address()
-
-
-async def _type(exchange: Exchange, tx: Tx, method: str, type_: str) -> Answer:
-    rest = exchange.path[1:]
-    criteria = urlencode(exchange.query)
-    match method, rest:
-        case "GET", ():
-            return await searching.search_type(exchange, tx, type_)
-        case "POST", ("_search",):
-            return await searching.search_type(exchange, tx, type_)
-        case "POST", ():
-            return await interactions.create(exchange, tx, type_)
-        case "PUT", () if criteria:
-            return await interactions.conditional_update(exchange, tx, type_, criteria)
-        case "GET", ("_history",):
-            return await interactions.history(exchange, tx, type_, None)
-    raise not_allowed()
-
-
-async def _instance(exchange: Exchange, tx: Tx, method: str, type_: str, id_: str) -> Answer:
-    match method, exchange.path[2:]:
-        case "GET", ():
-            return await interactions.read(exchange, tx, type_, id_)
-        case "PUT", ():
-            return await interactions.update(exchange, tx, type_, id_)
-        case "DELETE", ():
-            return await interactions.delete(exchange, tx, type_, id_)
-        case "GET", ("_history",):
-            return await interactions.history(exchange, tx, type_, id_)
-        case "GET", ("_history", number):
-            return await interactions.vread(exchange, tx, type_, id_, number)
-    raise not_allowed()
-
-
 def unknown_address() -> NotFound:
     """No interaction has this address."""
-    return NotFound("fhir.address", "Adresse inconnue.", "Unknown address.")
+    return NotFound(
+        "fhir.address",
+        "Adresse inconnue.",
+        "Unknown address.",
+        "Voir /fhir/metadata.",
+        "See /fhir/metadata.",
+    )
 
 
-def not_allowed() -> Invalid:
+def not_allowed(methods: list[str]) -> Invalid:
     """The address exists, the method does not apply to it."""
+    told = ", ".join(methods)
     return Invalid(
         "fhir.method",
-        "Cette interaction n’est pas offerte ici ; voir /fhir/metadata.",
-        "This interaction is not offered here; see /fhir/metadata.",
+        f"Cette interaction n’est pas offerte ici (offert : {told}) ; voir /fhir/metadata.",
+        f"This interaction is not offered here (offered: {told}); see /fhir/metadata.",
+        allowed=told,
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,7 @@ from liane.store.resources import Version, Write
 from liane.ui.services import Services
 
 Items = list[tuple[str, str]]
-_ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
 class WriteMany(Protocol):
@@ -31,6 +32,16 @@ class WriteMany(Protocol):
     ) -> Awaitable[list[Version]]:
         """Write, journal and announce; see the room's action."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What R4 leaves to the house."""
+
+    update_create: bool = True
+    """A PUT to an id that is not known creates it."""
+    delete_many: bool = False
+    """A conditional delete may remove several resources."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Parts:
     """`https://host/fhir`, without a slash at its end."""
     services: Services
     """The other parts of the running process: blobs, home folder, clock."""
+    choices: Choices = field(default_factory=Choices)
 
     def writer(self, type_: str) -> WriteMany:
         """The write action of the room that owns the type."""
@@ -71,16 +83,45 @@ class Exchange:
     accept: str = ""
     """What the reader takes, as in the header, `_format` having the last word."""
     language: str = "fr"
+    data: bytes = b""
+    """The body as it came, when it is of no FHIR format (`media` says which)."""
+    media: str = ""
+    reread: Callable[[], dict[str, Any]] | None = None
+    """Reads the body anew, for a transaction that begins again."""
+    security_context: str | None = None
+    """The resource whose readers may read a Binary sent as it is (R4 binary)."""
 
     @property
-    def representation(self) -> bool:
-        """Whether the answer to a write shows the resource (R4 http, `Prefer: return`)."""
-        return "return=minimal" not in self.prefer and "return=OperationOutcome" not in self.prefer
+    def type(self) -> str:
+        """The resource type that the address names."""
+        return self.path[0]
+
+    @property
+    def id(self) -> str:
+        """The id of the resource that the address names."""
+        return self.path[1]
+
+    @cached_property
+    def preferences(self) -> Mapping[str, str]:
+        """What the header `Prefer` asks: `return`, `handling`, `respond-async` (R4 http)."""
+        parts = [part.partition("=") for part in re.split("[,;]", self.prefer[:500])]
+        named = {key.strip().lower(): value.strip().strip('"') for key, _, value in parts}
+        known = {
+            "return": ("minimal", "representation", "OperationOutcome"),
+            "handling": ("strict", "lenient"),
+            "respond-async": ("",),
+        }
+        return {key: value for key, value in named.items() if key in known and value in known[key]}
+
+    @property
+    def returns(self) -> str:
+        """What the answer to a write shows: minimal, representation or OperationOutcome."""
+        return self.preferences.get("return", "representation")
 
     @property
     def lenient(self) -> bool:
         """Whether unknown search parameters are passed over rather than refused."""
-        return "handling=lenient" in self.prefer
+        return self.preferences.get("handling") == "lenient"
 
     def number(self, name: str, default: int, limit: int) -> int:
         """A whole number of the query, at most `limit`. Raises `Invalid` for anything else."""
@@ -176,7 +217,7 @@ def version_wanted(if_match: str | None) -> int | None:
 
     Raises `Invalid` for a tag that is none of ours.
     """
-    if if_match is None:
+    if if_match is None or if_match.strip() == "*":
         return None
     match = _ETAG.fullmatch(if_match.strip())
     if match is None:

@@ -20,6 +20,7 @@ _STATUS = {
     "resource-invalid": 422,
     "resource-unreadable": 422,
     "fhir.gone": 410,
+    "fhir.contended": 409,
     "fhir.not-acceptable": 406,
     "fhir.media-type": 415,
     "fhir.too-large": 413,
@@ -40,6 +41,8 @@ def status_of(error: LianeError) -> int:
 def outcome(error: LianeError, language: str) -> str:
     """The OperationOutcome text of a refusal, in the reader's language."""
     issues: tuple[Issue, ...] = getattr(error, "issues", ())
+    entry = error.details.get("entry")
+    where = "" if entry is None else f"Bundle.entry[{entry}]"
     entries: list[dict[str, object]]
     if issues:
         entries = [
@@ -47,7 +50,7 @@ def outcome(error: LianeError, language: str) -> str:
                 "severity": issue.severity,
                 "code": issue.code,
                 "diagnostics": f"{issue.path}: {issue.en if language == 'en' else issue.fr}",
-                **({"expression": [issue.path]} if issue.path else {}),
+                **_expression(where, issue.path),
             }
             for issue in issues
         ]
@@ -60,9 +63,17 @@ def outcome(error: LianeError, language: str) -> str:
                 "code": code,
                 "details": {"text": error.code},
                 "diagnostics": sentence,
+                **_expression(where, ""),
             }
         ]
     return dumps({"resourceType": "OperationOutcome", "issue": entries})
+
+
+def _expression(entry: str, path: str) -> dict[str, object]:
+    """Where it is wrong, as FHIRPath; in a Bundle, the entry first."""
+    if not entry:
+        return {"expression": [path]} if path else {}
+    return {"expression": [f"{entry}.resource.{path.partition('.')[2]}" if path else entry]}
 
 
 def as_liane_error(problem: Exception) -> LianeError:
