@@ -25,6 +25,14 @@ class Terminology:
                 kind = self.systems if resource["resourceType"] == "CodeSystem" else self.sets
                 kind[resource["url"]] = resource
 
+    def definitions(self) -> dict[str, dict[str, Any]]:
+        """What each value set is made of (`compose`), for expansion when somebody asks."""
+        return {
+            url: {"compose": _without_words(value_set["compose"])}
+            for url, value_set in self.sets.items()
+            if "compose" in value_set
+        }
+
     def expand(self, url: str) -> dict[str, list[str]] | None:
         """`{system: codes}` of a value set, or None when it cannot be written out in full."""
         value_set = self.sets.get(url)
@@ -65,3 +73,22 @@ def _codes(concepts: list[dict[str, Any]]) -> list[str]:
         found.append(concept["code"])
         found += _codes(concept.get("concept", []))
     return found
+
+
+def _without_words(compose: dict[str, Any]) -> dict[str, Any]:
+    """A compose without displays and designations."""
+    kept: dict[str, Any] = {}
+    for part in ("include", "exclude"):
+        if part in compose:
+            kept[part] = [
+                {
+                    **{key: one[key] for key in ("system", "valueSet", "filter") if key in one},
+                    **(
+                        {"concept": [{"code": c["code"]} for c in one["concept"]]}
+                        if "concept" in one
+                        else {}
+                    ),
+                }
+                for one in compose[part]
+            ]
+    return kept

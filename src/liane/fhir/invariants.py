@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liane.base.errors import Issue
-from liane.base.errors import Severity as Level
+from liane.base.errors import Severity
 from liane.fhir.dates import interval
+from liane.fhir.profiles.findings import Finding, Kind, finding
 
 Json = dict[str, Any]
-Rule = Callable[[Json, str], Issue | None]
+Rule = Callable[[Json, str], Finding | None]
 
 _VALUE = re.compile(r"value[A-Z]")
 _TAG = re.compile(r"<\s*/?\s*([A-Za-z][\w:-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
@@ -43,15 +43,16 @@ _SAFE_TARGET = re.compile(
 )
 
 
-def _issue(key: str, path: str, french: str, english: str, level: Level = "error") -> Issue:
-    return Issue(level, "invariant", path, f"{french} ({key})", f"{english} ({key})")
+def _issue(key: str, path: str, french: str, english: str, level: Severity = "error") -> Finding:
+    kind: Kind = "invariant" if level == "error" else "best-practice"
+    return finding(kind, key, path, french, english, code="invariant", severity=level)
 
 
 def _has_value(value: Json) -> bool:
     return any(_VALUE.match(name) for name in value)
 
 
-def obs_6(value: Json, path: str) -> Issue | None:
+def obs_6(value: Json, path: str) -> Finding | None:
     """A reason for absence only where the value is absent."""
     if "dataAbsentReason" in value and _has_value(value):
         return _issue(
@@ -63,7 +64,7 @@ def obs_6(value: Json, path: str) -> Issue | None:
     return None
 
 
-def obs_7(value: Json, path: str) -> Issue | None:
+def obs_7(value: Json, path: str) -> Finding | None:
     """A value of its own excludes a component of the same code."""
     if not _has_value(value):
         return None
@@ -83,7 +84,7 @@ def _codings(concept: Json) -> set[tuple[Any, Any]]:
     return {(c.get("system"), c.get("code")) for c in concept.get("coding", ())}
 
 
-def obs_3(value: Json, path: str) -> Issue | None:
+def obs_3(value: Json, path: str) -> Finding | None:
     """A reference range says something."""
     if not value.keys() & {"low", "high", "text"}:
         return _issue(
@@ -95,7 +96,7 @@ def obs_3(value: Json, path: str) -> Issue | None:
     return None
 
 
-def pat_1(value: Json, path: str) -> Issue | None:
+def pat_1(value: Json, path: str) -> Finding | None:
     """A contact of a patient says who or where."""
     if not value.keys() & {"name", "telecom", "address", "organization"}:
         return _issue(
@@ -107,7 +108,7 @@ def pat_1(value: Json, path: str) -> Issue | None:
     return None
 
 
-def per_1(value: Json, path: str) -> Issue | None:
+def per_1(value: Json, path: str) -> Finding | None:
     """A period does not end before it starts."""
     start, end = value.get("start"), value.get("end")
     if start is not None and end is not None and interval(start)[0] >= interval(end)[1]:
@@ -115,7 +116,7 @@ def per_1(value: Json, path: str) -> Issue | None:
     return None
 
 
-def ext_1(value: Json, path: str) -> Issue | None:
+def ext_1(value: Json, path: str) -> Finding | None:
     """An extension has a value or extensions, not both."""
     if ("extension" in value) == _has_value(value):
         return _issue(
@@ -127,7 +128,7 @@ def ext_1(value: Json, path: str) -> Issue | None:
     return None
 
 
-def qty_3(value: Json, path: str) -> Issue | None:
+def qty_3(value: Json, path: str) -> Finding | None:
     """A coded unit names its system."""
     if "code" in value and "system" not in value:
         return _issue(
@@ -139,7 +140,7 @@ def qty_3(value: Json, path: str) -> Issue | None:
     return None
 
 
-def cpt_2(value: Json, path: str) -> Issue | None:
+def cpt_2(value: Json, path: str) -> Finding | None:
     """A contact value says what kind of contact it is."""
     if "value" in value and "system" not in value:
         return _issue(
@@ -151,7 +152,7 @@ def cpt_2(value: Json, path: str) -> Issue | None:
     return None
 
 
-def att_1(value: Json, path: str) -> Issue | None:
+def att_1(value: Json, path: str) -> Finding | None:
     """Data says what type of content it is."""
     if "data" in value and "contentType" not in value:
         return _issue(
@@ -163,23 +164,11 @@ def att_1(value: Json, path: str) -> Issue | None:
     return None
 
 
-def dom_2(value: Json, path: str) -> Issue | None:
-    """A contained resource contains no other."""
-    if any("contained" in contained for contained in value.get("contained", ())):
-        return _issue(
-            "dom-2",
-            f"{path}.contained",
-            "une ressource contenue n’en contient pas d’autre",
-            "a contained resource shall not contain another",
-        )
-    return None
-
-
 def _status_codes(value: Json, name: str) -> set[Any]:
     return {code for _, code in _codings(value.get(name, {}))}
 
 
-def ait_1_2(value: Json, path: str) -> Issue | None:
+def ait_1_2(value: Json, path: str) -> Finding | None:
     """Clinical status of an allergy: present unless entered in error, absent then."""
     in_error = "entered-in-error" in _status_codes(value, "verificationStatus")
     if in_error and "clinicalStatus" in value:
@@ -199,7 +188,7 @@ def ait_1_2(value: Json, path: str) -> Issue | None:
     return None
 
 
-def con_4_5(value: Json, path: str) -> Issue | None:
+def con_4_5(value: Json, path: str) -> Finding | None:
     """Clinical status of a condition agrees with its end and its verification."""
     in_error = "entered-in-error" in _status_codes(value, "verificationStatus")
     if in_error and "clinicalStatus" in value:
@@ -220,7 +209,7 @@ def con_4_5(value: Json, path: str) -> Issue | None:
     return None
 
 
-def txt_1(value: Json, path: str) -> Issue | None:
+def txt_1(value: Json, path: str) -> Finding | None:
     """A narrative holds only plain formatting: nothing that runs, nothing that loads."""
     div = value.get("div", "")
     tags = _TAG.findall(div)
@@ -260,7 +249,7 @@ def _is_validated(patient: Json) -> bool:
     return False
 
 
-def fr_core_1_2(value: Json, path: str) -> Issue | None:
+def fr_core_1_2(value: Json, path: str) -> Finding | None:
     """A validated French identity carries one official identifier, an INS (FR Core)."""
     if not _is_validated(value):
         return None
@@ -282,7 +271,7 @@ def fr_core_1_2(value: Json, path: str) -> Issue | None:
     return None
 
 
-def fr_core_3(value: Json, path: str) -> Issue | None:
+def fr_core_3(value: Json, path: str) -> Finding | None:
     """The INSi service never returns the birth place code 99999 (FR Core, warning)."""
     if not _is_validated(value):
         return None
@@ -303,10 +292,10 @@ def fr_core_3(value: Json, path: str) -> Issue | None:
 
 _QUANTITIES = ("Quantity", "Age", "Count", "Distance", "Duration")
 RULES: Mapping[str, tuple[Rule, ...]] = {
-    "Observation": (obs_6, obs_7, dom_2),
+    "Observation": (obs_6, obs_7),
     "Observation.component": (obs_6,),
     "Observation.referenceRange": (obs_3,),
-    "Patient": (fr_core_1_2, fr_core_3, dom_2),
+    "Patient": (fr_core_1_2, fr_core_3),
     "Patient.contact": (pat_1,),
     "AllergyIntolerance": (ait_1_2,),
     "Condition": (con_4_5,),
@@ -317,3 +306,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "Narrative": (txt_1,),
     **dict.fromkeys(_QUANTITIES, (qty_3,)),
 }
+
+COVERED: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("Observation", "obs-6"), ("Observation", "obs-7"), ("Observation.referenceRange", "obs-3"),
+        ("Patient.contact", "pat-1"), ("AllergyIntolerance", "ait-1"),
+        ("AllergyIntolerance", "ait-2"), ("Condition", "con-4"), ("Condition", "con-5"),
+        ("Period", "per-1"), ("ContactPoint", "cpt-2"), ("Attachment", "att-1"),
+        ("Narrative.div", "txt-1"), ("Narrative.div", "txt-2"), ("Reference", "ref-1"),
+        *((name, "qty-3") for name in _QUANTITIES),
+    }
+)  # fmt: skip
+"""Published rules, by table and key, that are checked by hand and not by their FHIRPath."""

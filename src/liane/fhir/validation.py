@@ -6,15 +6,21 @@ check what it does not: required codes, ids, targets of references, chosen rules
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import fhirkit
 
 from liane.base.errors import Invalid, Issue
-from liane.fhir import bindings
 from liane.fhir.json import dump_bytes
+from liane.fhir.profiles import policy, texts
+from liane.fhir.profiles.base import check_declared, check_resource
+from liane.fhir.profiles.catalogue import Catalogue, built_in
+from liane.fhir.profiles.findings import Finding, Kind, finding
+from liane.fhir.profiles.visit import Pointer, Question, Visit
 
-__all__ = ["Issue", "check", "validate"]
+__all__ = ["Finding", "Issue", "Report", "check", "examine", "validate"]
 
 # What fhirkit says, in French and as an OperationOutcome code. First match wins.
 _SENTENCES: tuple[tuple[str, str, str], ...] = (
@@ -43,27 +49,49 @@ _ESCAPED = (b"\\u00", b"\\b", b"\\f")
 """How JSON text spells control characters (a cheap sign that the texts are worth looking at)."""
 
 
-def validate(resource: dict[str, Any]) -> list[Issue]:
-    """Every problem found, errors and warnings; empty when there is none."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, and what the definitions at hand cannot answer."""
+
+    findings: list[Finding]
+    questions: list[Question]
+    """Codes for whoever has their code systems loaded."""
+    pointers: list[Pointer]
+    """References to resources of this server."""
+
+
+def examine(
+    resource: dict[str, Any], *, catalogue: Catalogue | None = None, profiles: Iterable[str] = ()
+) -> Report:
+    """Check a resource against R4, the profiles it declares, and those in `profiles`."""
     text = dump_bytes(resource)
     try:
         found = fhirkit.validate(text)
     except (fhirkit.ParseError, fhirkit.ValidationError) as problem:
-        return [_issue("error", "", str(problem))]
-    issues = [_issue(issue.severity, issue.path, issue.message) for issue in found]
+        return Report([_finding("error", "", str(problem))], [], [])
+    issues = [_finding(issue.severity, issue.path, issue.message) for issue in found]
     if any(issue.severity == "error" for issue in issues):
         # The second pass may rely on the shapes that the first one has checked.
-        return issues
-    issues += bindings.check(resource)
+        return Report(issues, [], [])
+    type_ = resource["resourceType"]
+    visit = Visit(catalogue or built_in(), resource, type_, resource, issues=issues)
+    check_resource(resource, type_, visit)
+    for url in profiles:
+        check_declared(resource, url, type_, visit)
     if any(sign in text for sign in _ESCAPED):
-        issues += bindings.control_characters(resource, resource["resourceType"])
-    return issues
+        issues += texts.control_characters(resource, type_)
+    return Report(issues, visit.questions, visit.pointers)
+
+
+def validate(resource: dict[str, Any]) -> list[Finding]:
+    """Every problem found, errors and warnings; empty when there is none."""
+    return examine(resource).findings
 
 
 def check(resource: dict[str, Any]) -> None:
-    """Raise `Invalid`, carrying every issue, unless `resource` has no error."""
+    """Raise `Invalid`, carrying every issue, when something blocks by default."""
     issues = validate(resource)
-    errors = [issue for issue in issues if issue.severity in ("error", "fatal")]
+    errors = policy.DEFAULT.blocking(issues)
     if errors:
         first = errors[0]
         raise Invalid(
@@ -76,9 +104,11 @@ def check(resource: dict[str, Any]) -> None:
         )
 
 
-def _issue(severity: str, path: str, message: str) -> Issue:
+def _finding(severity: str, path: str, message: str) -> Finding:
     known = ((code, french) for sign, code, french in _SENTENCES if sign in message)
     code, french = next(known, ("structure", "forme non valide"))
     detail = message.partition(" is not")[0] if message.startswith('"') else ""
     shown = f"{french} : {detail}" if detail else french
-    return Issue("warning" if severity == "warning" else "error", code, path, shown, message)
+    kind: Kind = {"required": "cardinality", "value": "type"}.get(code, "structure")  # type: ignore[assignment]
+    level = "warning" if severity == "warning" else "error"
+    return finding(kind, "", path, shown, message, code=code, severity=level)  # type: ignore[arg-type]

@@ -13,8 +13,9 @@ from typing import Any
 
 from liane.access import writes as door
 from liane.access.actor import Actor
-from liane.base.errors import Conflict, Invalid, Issue
-from liane.fhir.validation import validate
+from liane.base.errors import Conflict, Invalid
+from liane.fhir.profiles.policy import DEFAULT
+from liane.fhir.validation import Finding, validate
 from liane.rooms.record import rules
 from liane.rooms.record.agents import WORDS_JOB
 from liane.store import Tx, jobs
@@ -48,8 +49,8 @@ async def write_resources(
     return await door.apply(tx, actor, writes, reason=reason)
 
 
-def _blocking(write: Write) -> list[Issue]:
-    return [issue for issue in validate(write.resource) if issue.severity in ("fatal", "error")]
+def _blocking(write: Write) -> list[Finding]:
+    return DEFAULT.blocking(validate(write.resource))
 
 
 async def write_resource(

@@ -23,12 +23,16 @@ import org.hl7.fhir.common.hapi.validation.support.PrePopulatedValidationSupport
 import org.hl7.fhir.common.hapi.validation.support.SnapshotGeneratingValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.UnknownCodeSystemWarningValidationSupport;
 import org.hl7.fhir.common.hapi.validation.support.ValidationSupportChain;
+import org.hl7.fhir.common.hapi.validation.validator.FhirDefaultPolicyAdvisor;
 import org.hl7.fhir.common.hapi.validation.validator.FhirInstanceValidator;
 import org.hl7.fhir.r4.model.CodeSystem;
 import org.hl7.fhir.r4.model.Resource;
 import org.hl7.fhir.r4.model.StructureDefinition;
 import org.hl7.fhir.r4.model.ValueSet;
+import org.hl7.fhir.r5.utils.validation.IResourceValidator;
+import org.hl7.fhir.r5.utils.validation.IValidationPolicyAdvisor;
 import org.hl7.fhir.r5.utils.validation.constants.BestPracticeWarningLevel;
+import org.hl7.fhir.r5.utils.validation.constants.ReferenceValidationPolicy;
 import org.hl7.fhir.utilities.npm.NpmPackage;
 
 /**
@@ -69,7 +73,23 @@ public final class Oracle {
     module.setBestPracticeWarningLevel(BestPracticeWarningLevel.Ignore);
     module.setAnyExtensionsAllowed(true);
     module.setErrorForUnknownProfiles(false);
+    module.setAssumeValidRestReferences(true);
+    module.setValidatorPolicyAdvisor(new TypesOfTargets());
+    module.setValidatorResourceFetcher(new Nothing());
     return context.newValidator().registerValidatorModule(module);
+  }
+
+  /** The type a reference names is checked although nothing can be fetched. */
+  private static final class TypesOfTargets extends FhirDefaultPolicyAdvisor {
+    @Override
+    public ReferenceValidationPolicy policyForReference(
+        IResourceValidator validator,
+        Object context,
+        String path,
+        String url,
+        IValidationPolicyAdvisor.ReferenceDestinationType destination) {
+      return ReferenceValidationPolicy.CHECK_TYPE_IF_EXISTS;
+    }
   }
 
   private static PrePopulatedValidationSupport loaded(FhirContext context, String[] packages)

@@ -1,0 +1,1 @@
+"""What do profiles ask of a resource beyond its type: structures, slices, extensions?"""
