@@ -3,11 +3,25 @@
 A new module of this package is named here; nothing is found by accident.
 """
 
-from liane.gateways.fhir.operations import everything, export, jobs, subscription
+from liane.gateways.fhir.operations import (
+    everything,
+    export,
+    jobs,
+    lastn,
+    stats,
+    subscription,
+)
 from liane.gateways.fhir.operations.registry import Level, Operation, Registry
 
 __all__ = ["REGISTRY", "Level", "Operation", "Registry"]
 
 REGISTRY = Registry(
-    (*everything.OPERATIONS, *export.OPERATIONS, *jobs.OPERATIONS, *subscription.OPERATIONS),
+    (
+        *everything.OPERATIONS,
+        *export.OPERATIONS,
+        *jobs.OPERATIONS,
+        *lastn.OPERATIONS,
+        *stats.OPERATIONS,
+        *subscription.OPERATIONS,
+    ),
 )

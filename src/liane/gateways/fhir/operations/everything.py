@@ -1,49 +1,165 @@
-"""What does the record hold about one patient, all of it?"""
+"""What does the record hold about one patient, or about one stay, all of it?
+
+First what belongs to the patient, in the order it was stored; then, each once, the people, places,
+medications and devices it names. A page goes on after the last row of the page before, so writes
+in between neither repeat nor hide anything.
+"""
 
 from __future__ import annotations
 
-from liane.base.errors import NotFound
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from liane.base.errors import Invalid
 from liane.fhir import definitions
 from liane.gateways.fhir import authority
 from liane.gateways.fhir.answers import bundle, link, search_entry
-from liane.gateways.fhir.conditions import Q
 from liane.gateways.fhir.exchange import Answer, Exchange
+from liane.gateways.fhir.operations import asking
 from liane.gateways.fhir.operations.registry import Operation
-from liane.store import Tx
+from liane.store import Tx, resources
 from liane.store.resources import Version
+from liane.store.sql import queries
 
-EVERYTHING_PAGE = 500
-EVERYTHING_LIMIT = 2_000
+Q = queries("liane.gateways.fhir", "operations.sql")
+
+PAGE = 500
+PAGE_LIMIT = 2_000
+HOUSE = ("Practitioner", "PractitionerRole", "Organization", "Location", "Medication", "Device")
+_OF_PATIENT = ("start", "end", "_since", "_type", "_count", "_cursor")
+_OF_STAY = ("_since", "_type", "_count", "_cursor")
 
 
-async def everything(exchange: Exchange, tx: Tx) -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is wanted of whom."""
+
+    patient: str
+    types: list[str]
+    since: Any
+    start: Any
+    end: Any
+    stay: str | None
+    count: int
+
+    def sql(self, name: str) -> str:
+        """The query, with the tests of date and stay in their place."""
+        return Q[name].replace("{during}", Q["during"]).replace("{stay}", Q["stay"])
+
+
+async def of_patient(exchange: Exchange, tx: Tx) -> Answer:
     """http://hl7.org/fhir/R4/patient-operation-everything.html"""
-    actor = exchange.actor
     id_ = exchange.path[1]
-    authority.require_type(actor, "Patient", "r")
-    await authority.require_read(tx, actor, id_, "Patient")
-    items = exchange.parameters()
-    types = [name for name in (dict(items).get("_type") or "").split(",") if name]
-    known = types or list(definitions.types())
-    allowed = [name for name in known if authority.allows_type(actor, name, "r")]
-    count = max(1, exchange.number("_count", EVERYTHING_PAGE, EVERYTHING_LIMIT))
-    start = exchange.number("_cursor", 0, 2**62)
-    rows = await tx.fetch(Q["everything"], id_, start, count + 1, allowed, None)
-    if not rows and not start and not types:
-        raise NotFound(
-            "fhir.not-found", f"Patient/{id_} n’existe pas.", f"Patient/{id_} does not exist."
-        )
-    entries = [
-        search_entry(exchange, version, "match", version.body)
-        for version in (Version(*tuple(row)[:6]) for row in rows[:count])
-    ]
-    links = [("self", link(exchange, items))]
-    if len(rows) > count:
-        rest = [item for item in items if item[0] != "_cursor"]
-        cursor = str(rows[count - 1]["rid"])
-        links.append(("next", link(exchange, [*rest, ("_cursor", cursor)])))
+    authority.require_type(exchange.actor, "Patient", "r")
+    await authority.require_read(tx, exchange.actor, id_, "Patient")
+    asked = asking.asked(exchange, _OF_PATIENT)
+    if await resources.read(tx, "Patient", id_) is None:
+        raise asking.absent(f"Patient/{id_}")
+    return await _answer(exchange, tx, _wish(exchange, asked, id_, None), asked)
+
+
+async def of_encounter(exchange: Exchange, tx: Tx) -> Answer:
+    """http://hl7.org/fhir/R4/encounter-operation-everything.html"""
+    id_ = exchange.path[1]
+    authority.require_type(exchange.actor, "Encounter", "r")
+    version = await resources.read(tx, "Encounter", id_)
+    if version is None or version.deleted:
+        await authority.require_read(tx, exchange.actor, None, "Encounter")
+        raise asking.absent(f"Encounter/{id_}")
+    patient = authority.patient_of(version)
+    await authority.require_read(tx, exchange.actor, patient, "Encounter")
+    asked = asking.asked(exchange, _OF_STAY)
+    if patient is None:
+        entry = search_entry(exchange, version, "match", version.body)
+        return Answer(200, bundle("searchset", [entry], _self(exchange)), patients=(None,))
+    return await _answer(exchange, tx, _wish(exchange, asked, patient, f'Encounter/{id_}"'), asked)
+
+
+def _wish(exchange: Exchange, asked: dict[str, list[str]], patient: str, stay: str | None) -> _Wish:
+    named = asking.types_of(asking.listed(asked, "_type"), definitions.types())
+    wanted = named or definitions.types()
+    return _Wish(
+        patient,
+        [name for name in wanted if authority.allows_type(exchange.actor, name, "r")],
+        asking.start_of("_since", asking.single(asked, "_since")),
+        asking.start_of("start", asking.single(asked, "start")),
+        asking.end_of("end", asking.single(asked, "end")),
+        stay,
+        asking.number(asked, "_count", PAGE, PAGE_LIMIT),
+    )
+
+
+async def _answer(exchange: Exchange, tx: Tx, wish: _Wish, asked: dict[str, list[str]]) -> Answer:
+    rid, name = _cursor(asking.single(asked, "_cursor"))
+    own = await _own(tx, wish, rid) if name is None else []
+    shown = own[: wish.count]
+    entries = [_entry(exchange, row, "match") for row in shown]
+    following: str | None = None
+    if len(own) > wish.count:
+        following = f"o{shown[-1]['rid'] if shown[-1]['type'] != 'Patient' else 0}"
+    else:
+        house = await _house(tx, wish, name or "", wish.count - len(shown) + 1)
+        more = house[: wish.count - len(shown)]
+        entries += [_entry(exchange, row, "include") for row in more]
+        if len(house) > len(more):
+            following = f"h{more[-1]['type']}/{more[-1]['id']}" if more else "h"
+    links = _self(exchange)
+    if following is not None:
+        rest = [item for item in exchange.parameters() if item[0] != "_cursor"]
+        links.append(("next", link(exchange, [*rest, ("_cursor", following)])))
     body = bundle("searchset", entries, links)
-    return Answer(200, body, patients=(id_,), detail={"everything": True, "count": len(entries)})
+    detail = {"everything": True, "count": len(entries)}
+    return Answer(200, body, patients=(wish.patient,), detail=detail)
+
+
+def _self(exchange: Exchange) -> list[tuple[str, str]]:
+    return [("self", link(exchange, exchange.parameters()))]
+
+
+def _cursor(text: str | None) -> tuple[int, str | None]:
+    """After which row of the patient, or after which name of the house, the page begins."""
+    if text is None:
+        return -1, None
+    if text[:1] == "o" and text[1:].isascii() and text[1:].isdecimal() and len(text) < 20:
+        return int(text[1:]), None
+    if text[:1] == "h" and len(text) < 120:
+        return 0, text[1:]
+    raise Invalid("fhir.cursor", "Page inconnue : repartir du début.", "Unknown page: start again.")
+
+
+async def _own(tx: Tx, wish: _Wish, after: int) -> Sequence[Any]:
+    return await tx.fetch(
+        wish.sql("everything"),
+        wish.patient,
+        after,
+        wish.count + 1,
+        wish.types,
+        wish.since,
+        wish.start,
+        wish.end,
+        wish.stay,
+    )
+
+
+async def _house(tx: Tx, wish: _Wish, after: str, most: int) -> Sequence[Any]:
+    return await tx.fetch(
+        wish.sql("house_of_everything"),
+        wish.patient,
+        after,
+        most,
+        list(definitions.types()),
+        wish.since,
+        wish.start,
+        wish.end,
+        wish.stay,
+        [name for name in HOUSE if name in wish.types],
+    )
+
+
+def _entry(exchange: Exchange, row: Any, mode: str) -> str:
+    version = Version(*tuple(row)[:6])
+    return search_entry(exchange, version, mode, version.body)
 
 
 OPERATIONS = (
@@ -51,7 +167,14 @@ OPERATIONS = (
         "everything",
         frozenset({"instance"}),
         frozenset({"Patient"}),
-        everything,
+        of_patient,
         "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+    ),
+    Operation(
+        "everything",
+        frozenset({"instance"}),
+        frozenset({"Encounter"}),
+        of_encounter,
+        "http://hl7.org/fhir/OperationDefinition/Encounter-everything",
     ),
 )
