@@ -66,6 +66,12 @@ class Settings:
     )
     database_pool: int = _setting(8, "database connections of each process", "connections")
     gateway_memory_mib: int = _setting(4096, "memory a gateway process may use; 0: no limit", "MiB")
+    fhir_update_create: int = _setting(
+        1, "a FHIR PUT to an unknown id creates the resource: 1 yes, 0 no", "0|1"
+    )
+    fhir_delete_many: int = _setting(
+        0, "a FHIR conditional delete may remove several resources: 1 yes, 0 no", "0|1"
+    )
     log_level: str = _setting(
         "warning", "least severe event written to the log", "debug|info|warning|error"
     )
