@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from liane.base.errors import Invalid, LianeError
+from liane.base.errors import LianeError
 from liane.gateways.subscriptions import mail
-from liane.gateways.subscriptions import state as states
-from liane.gateways.subscriptions.model import Topic, Wish
 from liane.gateways.subscriptions.notifications import Shown, notification
-from liane.gateways.subscriptions.owners import Owners, Reader
-from liane.gateways.subscriptions.policy import Policy
-from liane.gateways.subscriptions.reading import read
-from liane.gateways.subscriptions.registering import find_topic
 from liane.gateways.subscriptions.rest_hook import Method, Refused, RestHooks
 from liane.gateways.subscriptions.state import TROUBLE, State, state_from
-from liane.gateways.subscriptions.telling import journaled, shown_to
+from liane.gateways.subscriptions.telling import journaled
 from liane.gateways.subscriptions.transitions import D, become, reason_of
-from liane.store import Database, Tx
+from liane.gateways.subscriptions.turns import Turn, Turns, heartbeat_due, key_of
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +29,13 @@ AT_MOST_IN_A_TURN = 200
 GONE = 410
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Everything one subscription's turn needs."""
-
-    state: State
-    wish: Wish
-    topic: Topic | None
-    reader: Reader
-
-
 class Attempts:
     """Serves one subscription after the other, as the deliverer hands them over."""
 
-    def __init__(
-        self, database: Database, owners: Owners, policy: Policy, hooks: RestHooks
-    ) -> None:
-        self._database = database
-        self._owners = owners
-        self._policy = policy
+    def __init__(self, turns: Turns, hooks: RestHooks) -> None:
+        self._turns = turns
+        self._database = turns.database
+        self._policy = turns.policy
         self._hooks = hooks
 
     async def serve(self, state: State, process: int) -> None:
@@ -82,11 +64,8 @@ class Attempts:
     async def _step(self, state: State, process: int) -> State | None:
         """One notification; the state after it, or None when there is no more to do now."""
         now = self._database.clock.now()
-        if state.ends is not None and state.ends <= now:
-            await become(self._database, state, "off", "The subscription has ended.")
-            return None
         async with self._database.reading() as tx:
-            turn = await self._turn(tx, state)
+            turn = await self._turns.of(tx, state)
         if isinstance(turn, str):
             await become(self._database, state, "off", turn)
             return None
@@ -100,18 +79,6 @@ class Attempts:
             return None
         return await self._taken(turn, process, what, shown)
 
-    async def _turn(self, tx: Tx, state: State) -> Turn | str:
-        """The turn, or why the subscription is over."""
-        reader = await self._owners.reader(tx, state)
-        if reader is None:
-            return "Its owner may not read any more."
-        topic = await find_topic(tx, state.topic) if state.topic else None
-        try:
-            wish = read({**state.resource, "end": None}, lambda _: topic, self._policy, tx.now)
-        except Invalid as problem:
-            return problem.en
-        return Turn(state, wish, topic, reader)
-
     async def _due(self, turn: Turn, process: int, now: datetime) -> tuple[str | None, list[Shown]]:
         state = turn.state
         if not state.greeted:
@@ -119,72 +86,62 @@ class Attempts:
         if state.delivered < state.events:
             shown = await self._next_events(turn, process)
             return ("event-notification" if shown else None), shown
-        beat = timedelta(seconds=state.heartbeat_seconds)
-        if beat and (state.contacted is None or state.contacted + beat <= now):
-            return "heartbeat", []
-        return None, []
+        return ("heartbeat" if heartbeat_due(state, now) else None), []
 
     async def _next_events(self, turn: Turn, process: int) -> list[Shown]:
-        state, channel = turn.state, turn.wish.channel
-        last = state.sending if state.sending > state.delivered else state.events
-        most = 1 if turn.wish.plain else channel.max_count
-        includes = turn.topic.includes if turn.topic else ()
-        async with self._database.reading() as tx:
-            events = await states.events(tx, state.id, state.delivered + 1, last, most)
-            shown = await shown_to(tx, turn.reader, events, channel.content, includes)
-        if not events:
-            # Too old to be kept: the receiver sees the gap in the numbers.
+        most = 1 if turn.wish.plain else turn.wish.channel.max_count
+        shown = await self._turns.next_events(turn, process, most)
+        if shown and most > 1:
             async with self._database.transaction() as tx:
-                await tx.fetch(D["delivered"], state.id, process, last, tx.now)
-            return []
-        if most > 1:
-            async with self._database.transaction() as tx:
-                await tx.execute(D["intend"], state.id, process, events[-1].number)
+                await tx.execute(D["intend"], turn.state.id, process, shown[-1].event.number)
         return shown
 
     async def _send(self, turn: Turn, what: str, shown: Sequence[Shown], now: datetime) -> None:
         state, channel = turn.state, turn.wish.channel
-        key = _key(state, what, shown, now)
+        key = key_of(state, what, shown, now)
         await journaled(self._database, turn.reader, state, shown, what)
         if turn.wish.plain is not None and channel.kind == "rest-hook":
-            await self._send_plain(turn, key, shown[0])
+            await self._send_plain(turn, key, shown)
             return
         told = replace(state.told(self._policy.base), error=None)
-        if what == "handshake":
-            told = replace(told, status="requested")
         bundle = notification(told, what, shown, channel.content, now)
         if channel.kind == "email":
-            assert self._policy.mail is not None
-            words = {"handshake": "abonnement / subscription", "heartbeat": "toujours là / alive"}
-            subject = words.get(what, f"{len(shown)} événement(s) / event(s)")
-            letter = mail.letter(self._policy.mail, channel, key, subject, bundle, now)
-            await mail.send(self._policy.mail, channel, letter)
+            await self._send_letter(turn, key, what, bundle, now, len(shown))
         else:
             await self._hooks.send(channel, bundle, key)
 
-    async def _send_plain(self, turn: Turn, key: str, shown: Shown) -> None:
+    async def _send_plain(self, turn: Turn, key: str, shown: Sequence[Shown]) -> None:
         """R4 subscription.html: without payload an empty POST, with one an update or a delete."""
-        channel, event = turn.wish.channel, shown.event
-        if channel.content == "empty" or not channel.mime or shown.withheld:
+        channel = turn.wish.channel
+        if not shown or not channel.mime or channel.content == "empty" or shown[0].withheld:
             await self._hooks.send(channel, "", key)
             return
+        event = shown[0].event
         method: Method = "DELETE" if event.action == "delete" else "PUT"
-        await self._hooks.send(channel, shown.body, key, method=method, below=f"/{event.reference}")
+        below = f"/{event.reference}"
+        await self._hooks.send(channel, shown[0].body, key, method=method, below=below)
+
+    async def _send_letter(
+        self, turn: Turn, key: str, what: str, bundle: str, now: datetime, count: int
+    ) -> None:
+        server, channel = self._policy.mail, turn.wish.channel
+        assert server is not None  # read() refuses a letter without it
+        words = {"handshake": "abonnement / subscription", "heartbeat": "toujours là / alive"}
+        subject = words.get(what, f"{count} événement(s) / event(s)")
+        await mail.send(server, channel, mail.letter(server, channel, key, subject, bundle, now))
 
     async def _taken(
         self, turn: Turn, process: int, what: str, shown: Sequence[Shown]
     ) -> State | None:
         state = turn.state
         number = shown[-1].event.number if shown else state.delivered
-        async with self._database.transaction() as tx:
-            row = await tx.fetchrow(D["delivered"], state.id, process, number, tx.now)
-        if row is None:
-            return None  # another process serves it now, or it is gone
-        after = state_from(row)
+        after = await self._turns.taken(state, process, number)
+        if after is None or after.revision != state.revision or after.status == "off":
+            return None
         if what == "handshake" or after.status == "error":
             await become(self._database, after, "active")
             after = replace(after, status="active", greeted=True)
-        return after if after.revision == state.revision and after.status != "off" else None
+        return after
 
     async def _failed(self, turn: Turn, process: int, problem: LianeError, now: datetime) -> None:
         state = turn.state
@@ -202,10 +159,3 @@ class Attempts:
             await become(self._database, after, "off", reason)
         elif after.failures >= FAILURES_TO_ERROR and after.status != "error":
             await become(self._database, after, "error", reason)
-
-
-def _key(state: State, what: str, shown: Sequence[Shown], now: datetime) -> str:
-    """The same whenever the same events are repeated."""
-    if not shown:
-        return f"{state.id}/{what}/{int(now.timestamp() * 1000)}"
-    return f"{state.id}/{shown[0].event.number}-{shown[-1].event.number}"

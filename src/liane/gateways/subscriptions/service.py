@@ -15,6 +15,7 @@ from liane.gateways.subscriptions.process import Process
 from liane.gateways.subscriptions.rest_hook import RestHooks
 from liane.gateways.subscriptions.state import TROUBLE, Q
 from liane.gateways.subscriptions.transitions import D
+from liane.gateways.subscriptions.turns import Turns
 from liane.store import Database, changes
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ async def serve(
     process = Process(database)
     hooks = RestHooks(policy)
     grown = asyncio.Event()
-    deliverer = Deliverer(database, process, Attempts(database, owners, policy, hooks))
+    deliverer = Deliverer(database, process, Attempts(Turns(database, owners, policy), hooks))
     tasks = [
         asyncio.create_task(one)
         for one in (

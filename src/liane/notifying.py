@@ -1,0 +1,80 @@
+"""How are FHIR subscriptions set up in this installation: whom may they reach, who may still hear?
+
+Between the settings, the identity application and the gateway, which know nothing of one another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from liane.gateways.fhir.exchange import WriteMany
+from liane.gateways.subscriptions import (
+    MailServer,
+    Policy,
+    Sockets,
+    subscription_writer,
+    topic_writer,
+)
+from liane.gateways.subscriptions.owners import Standing, StandingOf
+from liane.gateways.subscriptions.policy import names
+from liane.identity import IdentitySettings, commands
+from liane.rooms import record
+from liane.settings import Settings
+from liane.ui.services import Services
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The receivers that the IT department allows."""
+    mail = None
+    if settings.smtp_host:
+        mail = MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            security=settings.smtp_security,
+            sender=settings.smtp_sender,
+            user=settings.smtp_user,
+            password_file=Path(settings.smtp_password_file)
+            if settings.smtp_password_file
+            else None,
+        )
+    return Policy(
+        base=f"{settings.base_url}/fhir",
+        hosts=names(settings.subscription_hosts),
+        plain_hosts=names(settings.subscription_plain_hosts),
+        mail_domains=names(settings.subscription_mail_domains),
+        mail=mail,
+        keep_days=settings.subscription_keep_days,
+        give_up_hours=settings.subscription_give_up_hours,
+    )
+
+
+def standing_of(identity: IdentitySettings) -> StandingOf:
+    """Asks the identity application whether a program or an account is still open."""
+
+    async def ask(kind: str, name: str) -> Standing | None:
+        if kind == "staff":
+            is_open = await asyncio.to_thread(commands.account_is_open, identity, name)
+            return Standing() if is_open else None
+        found = await asyncio.to_thread(commands.client_standing, identity, name)
+        if found is None:
+            return None
+        scopes, establishment = found
+        return Standing(tuple(scopes.split()), establishment or None)
+
+    return ask
+
+
+def writers(settings: Settings) -> Mapping[str, WriteMany]:
+    """The write actions of the types that subscriptions are made of."""
+    return {
+        "Subscription": subscription_writer(policy_of(settings), record.write_resources),
+        "Basic": topic_writer(record.write_resources),
+    }
+
+
+def sockets(settings: Settings, identity: IdentitySettings, services: Services) -> Sockets:
+    """The WebSocket channel of a web node."""
+    check = services.tokens.check if services.tokens else None
+    return Sockets(services.database, policy_of(settings), standing_of(identity), check)
