@@ -72,6 +72,29 @@ class Settings:
     fhir_delete_many: int = _setting(
         0, "a FHIR conditional delete may remove several resources: 1 yes, 0 no", "0|1"
     )
+    subscription_hosts: str = _setting(
+        "", "servers that FHIR notifications may be sent to; empty: none", "host[:port] ..."
+    )
+    subscription_plain_hosts: str = _setting(
+        "", "those of them that may be called without TLS", "host[:port] ..."
+    )
+    subscription_mail_domains: str = _setting(
+        "", "domains that FHIR notifications may be mailed to; empty: none", "domain ..."
+    )
+    subscription_keep_days: int = _setting(
+        30, "how long the events of a FHIR subscription can be asked for again", "days"
+    )
+    subscription_give_up_hours: float = _setting(
+        72.0, "a FHIR subscription whose receiver fails for so long is switched off", "hours"
+    )
+    smtp_host: str = _setting("", "mail server that takes our letters; empty: no letters", "host")
+    smtp_port: int = _setting(587, "port of the mail server", "TCP port")
+    smtp_security: str = _setting(
+        "starttls", "how letters travel to the mail server", "starttls, tls or none"
+    )
+    smtp_sender: str = _setting("", "address that letters come from", "e-mail address")
+    smtp_user: str = _setting("", "account at the mail server; empty: none", "login")
+    smtp_password_file: str = _setting("", "file that holds the password of that account", "path")
     log_level: str = _setting(
         "warning", "least severe event written to the log", "debug|info|warning|error"
     )
