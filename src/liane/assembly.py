@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from liane import notifying
 from liane.access import sealing, upkeep
 from liane.access.sessions import Limits, Sessions
 from liane.access.tokens import Tokens
@@ -29,9 +30,11 @@ from liane.gateways.dicom import pages as dicom_pages
 from liane.gateways.dicom import service as dicom_service
 from liane.gateways.dicomweb import dicomweb_router
 from liane.gateways.fhir import fhir_router
+from liane.gateways.fhir.exchange import Choices
 from liane.gateways.fhir.operations.workers import job_handlers as fhir_job_handlers
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
+from liane.gateways.subscriptions import serve as serve_subscriptions
 from liane.identity import application as identity_application
 from liane.identity.commands import WEB_CLIENT_ID, clear_expired, web_client_secret
 from liane.importing.words import words_of
@@ -143,18 +146,31 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> ASGIA
         await sealing.run(services.database, services.home, stop)
 
     async def tidy() -> None:
-        identity = identity_settings(settings, dsns)
         await upkeep.run(services.database, services.sessions, partial(clear_expired, identity))
 
+    identity = identity_settings(settings, dsns)
+    sockets = notifying.sockets(settings, identity, services)
     return create_app(
         services,
         ROUTES,
         doors=[
-            fhir_router(services),
+            sockets.handler(),
+            fhir_router(
+                services,
+                writers=notifying.writers(settings),
+                choices=_fhir_choices(settings),
+            ),
             dicomweb_router(services),
             *_own_doors(settings, dsns, services),
         ],
-        tasks=[sequence, seal, tidy],
+        tasks=[sequence, seal, tidy, sockets.run],
+    )
+
+
+def _fhir_choices(settings: Settings) -> Choices:
+    """What R4 leaves to the house, as the house has set it."""
+    return Choices(
+        update_create=bool(settings.fhir_update_create), delete_many=bool(settings.fhir_delete_many)
     )
 
 
@@ -209,7 +225,7 @@ def run_gateway(settings: Settings) -> int:
     """`liane gateway`: the sockets of machines, until told to stop."""
     _limit_memory(settings.gateway_memory_mib)
 
-    async def serve(services: Services, stop: Stop) -> None:
+    async def serve(services: Services, _dsns: Dsns, stop: Stop) -> None:
         await asyncio.gather(
             hl7v2_service.serve(
                 services,
@@ -237,20 +253,26 @@ def job_handlers(services: Services) -> dict[str, Handler]:
 
 
 def run_worker(settings: Settings) -> int:
-    """`liane worker`: sequencer, sealer and jobs, until told to stop."""
+    """`liane worker`: sequencer, sealer, jobs and notifications, until told to stop."""
 
-    async def work(services: Services, stop: Stop) -> None:
+    async def work(services: Services, dsns: Dsns, stop: Stop) -> None:
         await asyncio.gather(
             sequencer.run(services.database.dsn, stop),
             sealing.run(services.database, services.home, stop),
             jobs.work(services.database, job_handlers(services), stop),
+            serve_subscriptions(
+                services.database,
+                notifying.policy_of(settings),
+                notifying.standing_of(identity_settings(settings, dsns)),
+                stop,
+            ),
         )
 
     return _run_until_stopped(settings, work)
 
 
 def _run_until_stopped(
-    settings: Settings, work: Callable[[Services, Stop], Awaitable[None]]
+    settings: Settings, work: Callable[[Services, Dsns, Stop], Awaitable[None]]
 ) -> int:
     _prepare_logging(settings)
     with database_running(settings) as dsns:
@@ -261,7 +283,7 @@ def _run_until_stopped(
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
             async with services_open(settings, dsns) as services:
-                await work(services, stop)
+                await work(services, dsns, stop)
 
         uvloop.run(run())
     return 0
