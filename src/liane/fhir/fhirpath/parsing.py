@@ -119,7 +119,8 @@ class _Reader:
         while True:
             if self._at("."):
                 self._next()
-                steps.append(self._invocation())
+                # After a point no operator can stand: `text.div` needs no quotes.
+                steps.append(self._invocation(any_word=True))
             elif self._at("["):
                 self._next()
                 steps.append(Index(self.expression(0)))
@@ -173,11 +174,12 @@ class _Reader:
             return Quantity(Decimal(text), unit.text, calendar=unit.kind == "name")
         return Decimal(text) if "." in text else int(text)
 
-    def _invocation(self) -> Name | Call | Special:
+    def _invocation(self, *, any_word: bool = False) -> Name | Call | Special:
         word = self.here
         if word.kind == "special":
             return Special(self._next().text)
-        known = word.kind == "name" and (word.text in _WORDS or word.text not in _BINDING)
+        free = any_word or word.text in _WORDS or word.text not in _BINDING
+        known = word.kind == "name" and free
         if not known and word.kind != "quoted":
             raise unexpected(word.text or "fin / end", word.at)
         self._next()
