@@ -15,7 +15,7 @@ from liane.base.errors import Invalid
 from liane.base.safe_archive import gunzip, inflate
 from liane.fhir import json as fhir_json
 from liane.fhir import xml as fhir_xml
-from liane.gateways.fhir import formats
+from liane.gateways.fhir import formats, patching
 from liane.gateways.fhir.exchange import Exchange, items_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -23,7 +23,6 @@ LIMIT_BYTES = 64 * 1024 * 1024
 THREAD_BYTES = 128 * 1024
 """Larger bodies are read in a thread, so that others are answered meanwhile."""
 FORM = "application/x-www-form-urlencoded"
-JSON_PATCH = "application/json-patch+json"
 
 
 async def with_body(exchange: Exchange, request: AnyRequest) -> Exchange:
@@ -40,7 +39,7 @@ async def with_body(exchange: Exchange, request: AnyRequest) -> Exchange:
     if format_ is not None:
         reread = partial(_reader(format_), data, limit_bytes=LIMIT_BYTES)
         return replace(exchange, resource=await _resource(data, format_), reread=reread)
-    if exchange.method == "PATCH" and media.name == JSON_PATCH:
+    if exchange.method == "PATCH" and media.name in patching.MEDIA_TYPES:
         return replace(exchange, media=media.name, data=data)
     if exchange.path[:1] == ("Binary",) and exchange.method in ("POST", "PUT"):
         return replace(exchange, resource=_binary(exchange, media.name, data))
@@ -60,18 +59,6 @@ async def _resource(data: bytes, format_: formats.Format) -> dict[str, Any] | No
 
 def _reader(format_: formats.Format) -> Callable[..., dict[str, Any]]:
     return fhir_json.loads if format_ == "json" else fhir_xml.loads
-
-
-def patch_list(data: bytes) -> list[Any]:
-    """The operations of a JSON Patch (RFC 6902), read under the same limits as a resource."""
-    patch = fhir_json.loads(b'{"patch":' + data + b"}", limit_bytes=LIMIT_BYTES + 20).get("patch")
-    if not isinstance(patch, list):
-        raise Invalid(
-            "fhir.patch",
-            "Un JSON Patch est une liste d’opérations (RFC 6902).",
-            "A JSON Patch is a list of operations (RFC 6902).",
-        )
-    return patch
 
 
 def _binary(exchange: Exchange, media: str, data: bytes) -> dict[str, Any]:

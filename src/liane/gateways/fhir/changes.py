@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
-from liane.base.errors import Invalid
-from liane.gateways.fhir import authority, bodies, general
+from liane.gateways.fhir import authority, general
 from liane.gateways.fhir.exchange import Answer, Exchange
+from liane.gateways.fhir.patching import patched
 from liane.gateways.fhir.writes import locked, require_known, require_match, write, written
 from liane.store import Tx
 from liane.store.resources import Version, Write
@@ -32,28 +29,3 @@ async def patch_known(exchange: Exchange, tx: Tx, former: Version) -> Answer:
     if authority.allows_type(exchange.actor, former.type, "r"):
         return answer
     return Answer(200, "", version, answer.location)
-
-
-def patched(exchange: Exchange, former: Version) -> dict[str, Any]:
-    """The resource after the patch; what it is and how it is called stay."""
-    patching: Any = import_module("liane.fhir.patching")
-    resource = former.resource
-    if exchange.media == bodies.JSON_PATCH:
-        changed: dict[str, Any] = patching.json_patch(resource, bodies.patch_list(exchange.data))
-    elif exchange.body.get("resourceType") == "Parameters":
-        changed = patching.fhirpath_patch(resource, exchange.body)
-    else:
-        raise Invalid(
-            "fhir.patch",
-            "Un patch est un JSON Patch (application/json-patch+json) ou une ressource Parameters "
-            "(FHIRPath Patch).",
-            "A patch is a JSON Patch (application/json-patch+json) or a Parameters resource "
-            "(FHIRPath Patch).",
-        )
-    if (changed.get("resourceType"), changed.get("id")) != (former.type, former.id):
-        raise Invalid(
-            "fhir.patch-identity",
-            "Un patch ne change ni le type ni l’identifiant d’une ressource.",
-            "A patch changes neither the type nor the id of a resource.",
-        )
-    return changed

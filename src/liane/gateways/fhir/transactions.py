@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from liane.base.errors import Invalid, LianeError
-from liane.gateways.fhir import authority, changes, dispatch
+from liane.gateways.fhir import authority, dispatch, patching
 from liane.gateways.fhir.conditions import Q, condition_key, lock_criteria, matching
 from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.links import rename
+from liane.gateways.fhir.patching import patched
 from liane.gateways.fhir.planning import Plan, conditional_links, plan_of, sender_base
 from liane.gateways.fhir.writes import gone, require_match, told
 from liane.store import Tx
@@ -133,7 +134,7 @@ class Transaction:
                         raise authority.absent(plan.type, str(plan.id))
                     if former.deleted:
                         raise gone(former)
-                    plan.resource = changes.patched(plan.exchange, former)
+                    plan.resource = patching.patched(plan.exchange, former)
 
     async def _rename(self) -> None:
         for number, plan in enumerate(self._open(), 1):
