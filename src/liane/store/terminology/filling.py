@@ -1,0 +1,109 @@
+"""How do the concepts of a code system enter the tables, a hundred thousand at a time?
+
+Long columns go as arrays, a piece at a time, so that other work of the process gets its turn and
+no statement grows without bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from liane.fhir.json import dumps
+from liane.store.database import Tx
+from liane.store.sql import queries
+from liane.store.terminology.closing import ancestors
+from liane.store.terminology.code_systems import Content
+from liane.store.terminology.concepts import Header, searched, version_order
+
+Q = queries("liane.store.terminology", "filing.sql")
+PIECE = 5_000
+"""Rows of one statement."""
+
+
+async def keep_header(tx: Tx, resource: str, header: Header, updated: datetime) -> int:
+    """File the header of a code system under its resource; its number."""
+    number: int = await tx.fetchval(
+        Q.keep_system,
+        tx.tenant,
+        resource,
+        header.url,
+        header.version,
+        version_order(header.version),
+        header.title,
+        header.status,
+        header.content,
+        header.case_sensitive,
+        header.hierarchy,
+        header.value_set,
+        header.supplements,
+        dumps(list(header.properties)),
+        header.source,
+        updated,
+    )
+    return number
+
+
+async def replace_concepts(tx: Tx, system: int, content: Content, *, loaded: bool) -> None:
+    """Write the concepts of a system, with their words, statements and closed hierarchy."""
+    await tx.execute(Q.drop_concepts, tx.tenant, [system])
+    for piece in _pieces(content.concepts):
+        await tx.execute(Q.add_concepts, tx.tenant, system, *_concepts(content.header, piece))
+        await _send(tx, Q.add_designations, system, _designations(piece), 2)
+        await _send(tx, Q.add_properties, system, _properties(piece), 2)
+    above = await asyncio.to_thread(ancestors, content.parents)
+    await _send(tx, Q.add_closure, system, _closure(above, content), 2)
+    active = sum(not concept.inactive for concept in content.concepts)
+    await tx.execute(Q.count_concepts, tx.tenant, system, len(content.concepts), active, loaded)
+
+
+async def _send(
+    tx: Tx, sql: str, system: int, rows: Iterable[tuple[Any, ...]], numbers: int
+) -> None:
+    """Rows piece by piece, the first columns as packed numbers."""
+    for piece in _pieces(rows, PIECE * 4):
+        columns = [list(column) for column in zip(*piece, strict=True)]
+        packed = ["{" + ",".join(map(str, column)) + "}" for column in columns[:numbers]]
+        await tx.execute(sql, tx.tenant, system, *packed, *columns[numbers:])
+
+
+def _pieces(rows: Iterable[Any], size: int = PIECE) -> Iterator[list[Any]]:
+    source = iter(rows)
+    while piece := list(islice(source, size)):
+        yield piece
+
+
+def _concepts(header: Header, piece: Sequence[Any]) -> list[Any]:
+    return [
+        "{" + ",".join(str(one.id) for one in piece) + "}",
+        [header.key(one.code) for one in piece],
+        [one.code for one in piece],
+        [one.display for one in piece],
+        [one.definition for one in piece],
+        [one.abstract for one in piece],
+        [one.inactive for one in piece],
+        [searched(one.code, one.display, *(d.value for d in one.designations)) for one in piece],
+    ]
+
+
+def _designations(piece: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    for one in piece:
+        for place, words in enumerate(one.designations):
+            usage = dumps(dict(words.usage)) if words.usage else None
+            yield one.id, place, words.language, usage, words.value
+
+
+def _properties(piece: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    for one in piece:
+        for place, said in enumerate(one.properties):
+            yield one.id, place, said.name, said.value, dumps(dict(said.shown))
+
+
+def _closure(above: dict[int, set[int]], content: Content) -> Iterator[tuple[int, int, bool]]:
+    for descendant, found in above.items():
+        direct = set(content.parents.get(descendant, ()))
+        for ancestor in found:
+            yield ancestor, descendant, ancestor in direct
