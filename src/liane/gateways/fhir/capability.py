@@ -1,80 +1,106 @@
-"""What does this server offer? (CapabilityStatement and SMART configuration, from the code)"""
+"""What does this server offer? (CapabilityStatement and SMART configuration, from the code)
+
+Interactions come from the table of the dispatch, operations from their registry, parameters from
+the search itself: what is offered is said, and what is said is offered.
+"""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from importlib.metadata import version
 from typing import Any
 
 from liane.fhir import definitions
 from liane.fhir.json import dumps
+from liane.gateways.fhir import offered, patching
+from liane.gateways.fhir.dispatch import INTERACTIONS
+from liane.gateways.fhir.exchange import Choices
 from liane.gateways.fhir.operations import REGISTRY, Operation
 
-_INTERACTIONS = (
-    "read",
-    "vread",
-    "update",
-    "delete",
-    "history-instance",
-    "history-type",
-    "create",
-    "search-type",
-)
-_COMPARTMENT_ONLY = frozenset({"_text", "_content", "_query"})
+FORMATS = ("json", "xml", "application/fhir+json", "application/fhir+xml")
+PATCH_FORMATS = (*sorted(patching.MEDIA_TYPES), "application/fhir+json", "application/fhir+xml")
+_OF_THE_SYSTEM = ("history-system", "search-system")
 
 
-@cache
-def capability_statement(base: str) -> str:
+@lru_cache(maxsize=8)
+def capability_statement(base: str, choices: Choices) -> str:
     """The CapabilityStatement text; http://hl7.org/fhir/R4/capabilitystatement.html"""
     return dumps(
         {
             "resourceType": "CapabilityStatement",
             "id": "liane",
             "url": f"{base}/metadata",
+            "version": version("liane"),
             "name": "Liane",
             "title": "Liane",
             "status": "active",
             "date": "2026-11-22",
             "kind": "instance",
-            "software": {"name": "Liane"},
+            "software": {"name": "Liane", "version": version("liane")},
             "implementation": {"description": "Liane", "url": base},
             "fhirVersion": "4.0.1",
-            "format": ["json", "application/fhir+json"],
-            "rest": [
-                {
-                    "mode": "server",
-                    "security": _security(base),
-                    "resource": [_resource(type_) for type_ in definitions.types()],
-                    "interaction": [
-                        {"code": code} for code in ("transaction", "batch", "history-system")
-                    ],
-                    **_named("operation", [_operation(one) for one in REGISTRY.of_system()]),
-                }
-            ],
+            "format": list(FORMATS),
+            "patchFormat": list(PATCH_FORMATS),
+            **_guides(),
+            "rest": [_rest(base, choices)],
         }
     )
 
 
-def _resource(type_: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {
+def _guides() -> dict[str, Any]:
+    """The statements of implementation guides whose operations are all there."""
+    if REGISTRY.find("system", None, "export") is None:
+        return {}
+    return {"instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"]}
+
+
+def _rest(base: str, choices: Choices) -> dict[str, Any]:
+    codes = {one.code for one in INTERACTIONS}
+    whole = [code for code in _OF_THE_SYSTEM if code in codes]
+    return {
+        "mode": "server",
+        "security": _security(base),
+        "resource": [_resource(type_, choices) for type_ in definitions.types()],
+        "interaction": [{"code": code} for code in ("transaction", "batch", *whole)],
+        **_named("operation", [_operation(one) for one in REGISTRY.of_system()]),
+    }
+
+
+def _resource(type_: str, choices: Choices) -> dict[str, Any]:
+    codes = dict.fromkeys(one.code for one in INTERACTIONS if one.code not in _OF_THE_SYSTEM)
+    return {
         "type": type_,
-        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "interaction": [{"code": code} for code in codes],
         "versioning": "versioned-update",
         "readHistory": True,
-        "updateCreate": True,
+        "updateCreate": choices.update_create,
         "conditionalCreate": True,
-        "conditionalRead": "not-match",
-        "conditionalUpdate": True,
-        "conditionalDelete": "not-supported",
-        "searchParam": [
-            {"name": parameter.name, "type": parameter.kind}
-            for parameter in definitions.search_parameters(type_).values()
-            if parameter.kind != "special" and parameter.name not in _COMPARTMENT_ONLY
-        ],
+        "conditionalRead": "full-support",
+        "conditionalUpdate": _has_conditional("update"),
+        "conditionalDelete": _conditional_delete(choices),
+        "referencePolicy": ["literal", "logical", "local"],
+        **_named("searchInclude", offered.includes(type_)),
+        **_named("searchRevInclude", offered.revincludes(type_)),
+        **_named("searchParam", [_parameter(one) for one in offered.parameters(type_)]),
+        **_named("operation", [_operation(one) for one in REGISTRY.of_type(type_)]),
     }
-    return entry | _named("operation", [_operation(one) for one in REGISTRY.of_type(type_)])
 
 
-def _named(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _has_conditional(code: str) -> bool:
+    return any(one.code == code and one.conditional for one in INTERACTIONS)
+
+
+def _conditional_delete(choices: Choices) -> str:
+    if not _has_conditional("delete"):
+        return "not-supported"
+    return "multiple" if choices.delete_many else "single"
+
+
+def _parameter(one: definitions.SearchParameter) -> dict[str, str]:
+    return {"name": one.name, "type": one.kind}
+
+
+def _named(name: str, entries: list[Any]) -> dict[str, Any]:
     """A list that FHIR leaves out when it is empty."""
     return {name: entries} if entries else {}
 
@@ -85,18 +111,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _security(base: str) -> dict[str, Any]:
     root = base.removesuffix("/fhir")
+    coding = {
+        "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+        "code": "SMART-on-FHIR",
+    }
     return {
         "cors": False,
-        "service": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                        "code": "SMART-on-FHIR",
-                    }
-                ]
-            }
-        ],
+        "service": [{"coding": [coding]}],
         "extension": [
             {
                 "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",

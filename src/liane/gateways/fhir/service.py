@@ -20,6 +20,7 @@ from liane.gateways.fhir import (
     bundles,
     dispatch,
     formats,
+    general,
     journaling,
     replies,
 )
@@ -89,7 +90,9 @@ async def _public(parts: Parts, request: AnyRequest) -> AnyResponse:
     exchange = _exchange(parts, request, authority.NOBODY)
     if formats.wanted(exchange.accept) is None:
         return replies.refusal(formats.not_acceptable(exchange.accept), exchange.language)
-    return await replies.response(exchange, Answer(200, capability_statement(parts.base)), request)
+    text = capability_statement(parts.base, parts.choices)
+    answer = Answer(200, general.shaped(exchange, text))
+    return await replies.response(exchange, answer, request)
 
 
 async def _handle(parts: Parts, request: AnyRequest) -> AnyResponse:
