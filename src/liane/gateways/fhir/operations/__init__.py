@@ -4,10 +4,13 @@ A new module of this package is named here; nothing is found by accident.
 """
 
 from liane.gateways.fhir.operations import (
+    diff,
+    document,
     everything,
     export,
     jobs,
     lastn,
+    meta,
     stats,
     subscription,
 )
@@ -17,10 +20,13 @@ __all__ = ["REGISTRY", "Level", "Operation", "Registry"]
 
 REGISTRY = Registry(
     (
+        *diff.OPERATIONS,
+        *document.OPERATIONS,
         *everything.OPERATIONS,
         *export.OPERATIONS,
         *jobs.OPERATIONS,
         *lastn.OPERATIONS,
+        *meta.OPERATIONS,
         *stats.OPERATIONS,
         *subscription.OPERATIONS,
     ),

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from liane.access import gate
 from liane.access.actor import Actor
-from liane.access.permissions import Permission
 from liane.gateways.fhir.operations.export_asking import Ask
+from liane.gateways.fhir.operations.limits import visible
 from liane.store import Database
 from liane.store.sql import queries
 
@@ -66,22 +65,10 @@ def _limit(ask: Ask, actor: Actor, args: list[Any], patient: str, alias: str) ->
     if ask.patients is not None and alias == "h":
         args.append(list(ask.patients))
         tests.append(f"{patient} = any(${len(args)}::text[])")
-    limit = gate.restriction(actor, Permission.FHIR_API, resource_type="Patient")
-    if limit is not None:
-        predicate = gate.place(limit.sql, patient, len(args) + 1)
-        args.extend(limit.args)
-        open_to_all = [type_ for type_ in ask.types if _patientless(actor, type_)]
-        args.append(open_to_all)
-        tests.append(
-            f"(({patient} is not null and {predicate}) or "
-            f"({patient} is null and {alias}.type = any(${len(args)}::text[])))"
-        )
+    seen = visible(actor, ask.types, alias, args)
+    if seen != "true":
+        tests.append(seen)
     return " and ".join(tests) or "true"
-
-
-def _patientless(actor: Actor, type_: str) -> bool:
-    limit = gate.restriction(actor, Permission.FHIR_API, resource_type=type_)
-    return limit is None or limit.patientless
 
 
 async def copy_out(database: Database, sql: str, args: list[Any], take: Take) -> None:

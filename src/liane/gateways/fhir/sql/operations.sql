@@ -133,3 +133,17 @@ where r.tenant = current_setting('liane.tenant')::smallint and r.type = 'Observa
     select from jsonb_path_query(b, '$.**.code.coding[*]') c
     where $2 in (c ->> 'code', coalesce(c ->> 'system', '') || '|' || (c ->> 'code')))
 order by r.at desc nulls last, r.rid desc limit $5;
+
+-- name: every_meta
+-- Profiles, tags and labels in use, each once. What has none ends its meta with the instant.
+select distinct kind, what::text
+from record.resource r,
+  lateral (select r.body::jsonb -> 'meta' as meta offset 0) told,
+  lateral (select 'profile' as kind, p as what from jsonb_array_elements(meta -> 'profile') p
+           union all select 'tag', t - 'display' from jsonb_array_elements(meta -> 'tag') t
+           union all select 'security', s - 'display' from jsonb_array_elements(meta -> 'security') s
+          ) parts
+where r.tenant = current_setting('liane.tenant')::smallint and r.type = any($1::text[])
+  and substring(r.body from 1 for 400) !~ '"lastUpdated":"[^"]*"\}'
+  and {limit}
+limit 10000;
