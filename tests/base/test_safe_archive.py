@@ -6,6 +6,7 @@ import gzip
 import io
 import resource
 import stat
+import tarfile
 import time
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ import zlib
 import pytest
 
 from liane.base.errors import Invalid
-from liane.base.safe_archive import gunzip, inflate, unzip
+from liane.base.safe_archive import gunzip, inflate, untar_gz, unzip
 
 pytestmark = pytest.mark.unit
 
@@ -112,3 +113,52 @@ def test_damaged_archives_are_refused(data: bytes) -> None:
 def test_good_files_come_out() -> None:
     members = list(unzip(zipped(("IHE_XDM/A/DOC.XML", b"<a/>"), ("b", b""))))
     assert [(m.name, m.content) for m in members] == [("IHE_XDM/A/DOC.XML", b"<a/>"), ("b", b"")]
+
+
+def tarred(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for info, content in members:
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def kept_as(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    return info
+
+
+def test_a_tar_archive_gives_its_files() -> None:
+    data = tarred((kept_as("package", tarfile.DIRTYPE), b""), (kept_as("package/a.json"), b"{}"))
+    assert [(one.name, one.content) for one in untar_gz(data)] == [("package/a.json", b"{}")]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        kept_as("../a"),
+        kept_as("/etc/passwd"),
+        kept_as("a", tarfile.SYMTYPE),
+        kept_as("a", tarfile.LNKTYPE),
+        kept_as("a", tarfile.FIFOTYPE),
+        kept_as("a", tarfile.CHRTYPE),
+    ],
+)
+def test_a_dangerous_tar_member_is_refused(member: tarfile.TarInfo) -> None:
+    member.linkname = "/etc/passwd"
+    with pytest.raises(Invalid, match="archive-path"):
+        list(untar_gz(tarred((member, b""))))
+
+
+def test_a_tar_archive_is_bounded() -> None:
+    many = [(kept_as(f"{n}"), b"") for n in range(12)]
+    with pytest.raises(Invalid, match="archive-too-many"):
+        list(untar_gz(tarred(*many), members=10))
+    with pytest.raises(Invalid, match="archive-names"):
+        list(untar_gz(tarred((kept_as("a"), b"1"), (kept_as("a"), b"2"))))
+    with pytest.raises(Invalid, match=r"archive-too-large|archive-ratio"):
+        list(untar_gz(tarred((kept_as("a"), bytes(9_000_000))), limit_bytes=8_000_000))
+    with pytest.raises(Invalid, match="archive-damaged"):
+        list(untar_gz(gzip.compress(b"not a tar archive at all")))

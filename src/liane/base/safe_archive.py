@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import stat
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -119,19 +120,45 @@ def unzip(
             yield Member(entry.filename, content)
 
 
+def untar_gz(
+    data: bytes, *, limit_bytes: int = LIMIT_BYTES, members: int = LIMIT_MEMBERS
+) -> Iterator[Member]:
+    """The plain files of a `.tar.gz` archive, in its order; folders are passed over.
+
+    Refuses links, devices, sparse files, absolute names, `..` and names given twice. Raises
+    `Invalid`.
+    """
+    opened = io.BytesIO(gunzip(data, limit_bytes=limit_bytes))
+    names: set[str] = set()
+    try:
+        with tarfile.open(fileobj=opened, mode="r:") as archive:
+            for entry in archive:
+                if entry.isdir():
+                    continue
+                _check_tar_entry(entry, names, members)
+                file = archive.extractfile(entry)
+                yield Member(entry.name, b"" if file is None else file.read())
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as problem:
+        raise _damaged(problem) from None
+
+
+def _check_tar_entry(entry: tarfile.TarInfo, names: set[str], members: int) -> None:
+    if not entry.isreg() or entry.sparse is not None:
+        raise _dangerous()
+    if _is_dangerous(entry.name):
+        raise _dangerous()
+    if entry.name in names:
+        raise _twice()
+    names.add(entry.name)
+    if len(names) > members:
+        raise _too_many(members)
+
+
 def _check_entries(entries: list[zipfile.ZipInfo], size: int, members: int) -> None:
     if len(entries) > members:
-        raise _refused(
-            "archive-too-many",
-            f"Cette archive contient plus de {members} fichiers.",
-            f"This archive holds more than {members} files.",
-        )
+        raise _too_many(members)
     if len({entry.filename for entry in entries}) != len(entries):
-        raise _refused(
-            "archive-names",
-            "Deux fichiers de cette archive portent le même nom.",
-            "Two files of this archive have the same name.",
-        )
+        raise _twice()
     for entry in entries:
         _check_name(entry)
     end = 0
@@ -146,19 +173,42 @@ def _check_entries(entries: list[zipfile.ZipInfo], size: int, members: int) -> N
 
 
 def _check_name(entry: zipfile.ZipInfo) -> None:
-    name = entry.filename.replace("\\", "/")
-    linked = stat.S_ISLNK(entry.external_attr >> 16)
-    drive = len(name) > 1 and name[1] == ":"
-    if linked or drive or name.startswith("/") or ".." in name.split("/") or "\0" in name:
-        raise _refused(
-            "archive-path",
-            "Cette archive contient un nom de fichier ou un lien dangereux.",
-            "This archive holds a dangerous file name or link.",
-        )
+    if stat.S_ISLNK(entry.external_attr >> 16) or _is_dangerous(entry.filename):
+        raise _dangerous()
     if entry.flag_bits & 1:
         raise _refused(
             "archive-encrypted", "Cette archive est chiffrée.", "This archive is encrypted."
         )
+
+
+def _is_dangerous(given: str) -> bool:
+    name = given.replace("\\", "/")
+    drive = len(name) > 1 and name[1] == ":"
+    return drive or name.startswith("/") or ".." in name.split("/") or "\0" in name
+
+
+def _dangerous() -> Invalid:
+    return _refused(
+        "archive-path",
+        "Cette archive contient un nom de fichier ou un lien dangereux.",
+        "This archive holds a dangerous file name or link.",
+    )
+
+
+def _twice() -> Invalid:
+    return _refused(
+        "archive-names",
+        "Deux fichiers de cette archive portent le même nom.",
+        "Two files of this archive have the same name.",
+    )
+
+
+def _too_many(members: int) -> Invalid:
+    return _refused(
+        "archive-too-many",
+        f"Cette archive contient plus de {members} fichiers.",
+        f"This archive holds more than {members} files.",
+    )
 
 
 def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
