@@ -24,6 +24,7 @@ from liane.store.terminology.looking import (
     above,
     below,
     codes_of,
+    inline_system,
     look_up,
     relation,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "expand",
     "in_code_system",
     "in_value_set",
+    "inline_system",
     "look_up",
     "member",
     "project",

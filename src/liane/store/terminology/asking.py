@@ -153,6 +153,13 @@ def too_costly(total: int, limit: int) -> Invalid:
     )
 
 
+class Absent(Invalid):
+    """A code system that the answer needs is not here."""
+
+    http_status = 422
+    fhir_code = "not-found"
+
+
 class TooCostly(Invalid):
     """The answer would be too large."""
 

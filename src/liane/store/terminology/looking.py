@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from liane.base.errors import NotFound
 from liane.store.database import Tx
 from liane.store.terminology import expanding, resolving
 from liane.store.terminology.asking import Relation, System
+from liane.store.terminology.builtin import Known
+from liane.store.terminology.code_systems import content_of
 from liane.store.terminology.concepts import Concept, Header
-from liane.store.terminology.memory import UnknownSystem, absent
+from liane.store.terminology.memory import MemorySystem, UnknownSystem, absent
 
 MOST_CODES = 10_000
 
@@ -69,6 +72,11 @@ async def below(tx: Tx, system: str, code: str, *, limit: int = MOST_CODES) -> l
 async def above(tx: Tx, system: str, code: str, *, limit: int = MOST_CODES) -> list[str]:
     """The code and all that stand above it; empty when the code is not known here."""
     return await (await resolving.system(tx, system)).line(tx, code, "above", limit)
+
+
+def inline_system(resource: dict[str, Any]) -> System:
+    """The code system that a CodeSystem resource describes, without storing it."""
+    return MemorySystem(Known(content_of(resource)))
 
 
 def unknown_code(system: System, code: str) -> NotFound:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from liane.base.errors import Invalid
 from liane.store.database import Tx
 from liane.store.terminology import selections
-from liane.store.terminology.asking import Ask, Page, Relation, regex_matches, unsupported
+from liane.store.terminology.asking import Absent, Ask, Page, Relation, regex_matches, unsupported
 from liane.store.terminology.builtin import Known
 from liane.store.terminology.concepts import Concept, Header, found_in
 from liane.store.terminology.selections import Filter, Selection
@@ -212,10 +211,10 @@ def listed_page(selection: Selection, codes: Sequence[str], ask: Ask) -> Page:
     return Page(chosen[ask.offset : ask.offset + ask.limit], len(chosen))
 
 
-def absent(url: str, version: str = "") -> Invalid:
+def absent(url: str, version: str = "") -> Absent:
     """A code system that the answer needs and that is not here."""
     name = f"{url}|{version}" if version else url
-    return Invalid(
+    return Absent(
         "terminology.unknown-system",
         f"Le système de codes « {name[:200]} » n’est pas connu ici.",
         f"The code system '{name[:200]}' is not known here.",

@@ -13,6 +13,7 @@ from liane.gateways.fhir.operations import (
     meta,
     stats,
     subscription,
+    terminology,
 )
 from liane.gateways.fhir.operations.registry import Level, Operation, Registry
 
@@ -29,5 +30,6 @@ REGISTRY = Registry(
         *meta.OPERATIONS,
         *stats.OPERATIONS,
         *subscription.OPERATIONS,
+        *terminology.OPERATIONS,
     ),
 )
