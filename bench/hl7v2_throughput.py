@@ -122,6 +122,7 @@ def gateway(dsn: str, home: str, ports, stop, profile: str) -> None:
     import uvloop
 
     from liane.access.sessions import Sessions
+    from liane.base import heap
     from liane.gateways.hl7v2.partners import ensure
     from liane.gateways.hl7v2.service import serve
     from liane.rooms import imaging, patients, record
@@ -148,6 +149,7 @@ def gateway(dsn: str, home: str, ports, stop, profile: str) -> None:
             ended.set()
 
         watching = asyncio.create_task(watch())
+        heap.settle()
         await serve(services, "127.0.0.1", 0, ended, ready=ports.put)
         await watching
         await database.close()
@@ -181,12 +183,40 @@ def processor_seconds() -> dict[str, float]:
 MEASURED: dict[str, set[int]] = {"gateway": set(), "postgres": set()}
 
 
-async def _settled(dsn: str) -> None:
+STATEMENTS = {
+    "shared_preload_libraries": "'pg_stat_statements'",
+    "pg_stat_statements.track_planning": "on",
+    "pg_stat_statements.track": "all",
+}
+
+
+async def _settled(options: argparse.Namespace) -> None:
     """What autovacuum does within the first minute of an installation: give the planner figures."""
     import asyncpg
 
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(options.owner_dsn)
     await connection.execute("analyze")
+    if options.statements:
+        await connection.execute("create extension if not exists pg_stat_statements")
+        await connection.execute("select pg_stat_statements_reset()")
+    await connection.close()
+
+
+async def _told(dsn: str, messages: int) -> None:
+    """The statements that cost PostgreSQL most, in microseconds for each message."""
+    import asyncpg
+
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch(
+        """select calls, plans, total_plan_time as planning, total_exec_time as running,
+                  regexp_replace(left(query, 400), '\\s+', ' ', 'g') as text
+           from pg_stat_statements order by total_plan_time + total_exec_time desc limit 30"""
+    )
+    print("  calls  plans planning  running  us per message")
+    for row in rows:
+        planning, running = (row[name] * 1000 / messages for name in ("planning", "running"))
+        calls, plans = row["calls"] / messages, row["plans"] / messages
+        print(f"{calls:7.2f}{plans:7.2f}{planning:9.0f}{running:9.0f}  {row['text'][:90]}")
     await connection.close()
 
 
@@ -194,7 +224,7 @@ async def measure(port: int, options: argparse.Namespace) -> None:
     each = options.messages // options.connections
     for name, count in (("warm-up", 60), ("run", each)):
         if name == "run":
-            await _settled(options.owner_dsn)
+            await _settled(options)
         times: list[float] = []
         answers: dict[str, int] = {}
         before = processor_seconds()
@@ -208,6 +238,8 @@ async def measure(port: int, options: argparse.Namespace) -> None:
         )
         took = time.perf_counter() - began
     spent = {k: v - before[k] for k, v in processor_seconds().items()}
+    if options.statements:
+        await _told(options.owner_dsn, len(times))
     times.sort()
     for who, seconds in spent.items():
         print(f"processor {who:10}{seconds / len(times) * 1000:8.2f} ms per message")
@@ -250,16 +282,20 @@ def main() -> None:
     reader.add_argument("--results", type=int, default=6, help="OBX per ORU")
     reader.add_argument("--profile", default="", help="file for the gateway's cProfile")
     reader.add_argument("--no-large", action="store_true")
+    reader.add_argument("--statements", action="store_true", help="where PostgreSQL's time goes")
     options = reader.parse_args()
     from liane.store.embedded import EmbeddedServer
     from liane.store.migrate import migrate
 
     home = tempfile.mkdtemp(prefix="liane-bench-hl7v2-")
     given = os.environ.get("LIANE_TEST_DATABASE_URL")
-    server = None if given else EmbeddedServer(Path(home) / "postgres")
+    settings = STATEMENTS if options.statements else {}
+    server = None if given else EmbeddedServer(Path(home) / "postgres", settings=settings)
     if server is not None:
         server.start()
     options.owner_dsn = given or server.owner_dsn
+    if options.statements:
+        options.owner_dsn = server.cluster.dsn("postgres")
     try:
         asyncio.run(migrate(given or server.owner_dsn))
         context = multiprocessing.get_context("spawn")

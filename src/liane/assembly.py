@@ -23,6 +23,7 @@ from liane import notifying
 from liane.access import sealing, upkeep
 from liane.access.sessions import Limits, Sessions
 from liane.access.tokens import Tokens
+from liane.base import heap
 from liane.base.errors import Unavailable
 from liane.base.i18n import load_catalogues
 from liane.gateways.cda import render as cda_render
@@ -215,6 +216,7 @@ def run_web(settings: Settings) -> int:
                     timeout_keep_alive=30,
                     ws_max_size=64 * 1024,
                 )
+                heap.settle()
                 await uvicorn.Server(config).serve()
 
         uvloop.run(serve())
@@ -283,6 +285,7 @@ def _run_until_stopped(
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
             async with services_open(settings, dsns) as services:
+                heap.settle()
                 await work(services, dsns, stop)
 
         uvloop.run(run())

@@ -20,6 +20,7 @@ from liane.access.actor import Actor
 from liane.base.ids import new_id
 from liane.store import Database, Tx
 from liane.store.sql import queries
+from liane.store.together import Shared
 
 if TYPE_CHECKING:
     from liane.access.verification import Break
@@ -117,12 +118,20 @@ async def insert_columns(tx: Tx, entries: list[Columns]) -> None:
     """Write prepared entries: one statement whatever their number."""
     if not entries:
         return
+    if isinstance(tx, Shared):
+        await tx.join(_insert_for_all, entries)
+        return
     if len(entries) == 1:
         await tx.execute(Q["insert_one"], *entries[0], leaf_hash(entries[0]))
         return
     hashes = [leaf_hash(entry) for entry in entries]
     lists = [list(column) for column in zip(*entries, strict=True)]
     await tx.execute(Q["insert_many"], *lists, hashes)
+
+
+async def _insert_for_all(tx: Tx, requests: list[list[Columns]]) -> list[None]:
+    await insert_columns(tx, [entry for entries in requests for entry in entries])
+    return [None] * len(requests)
 
 
 async def record_reads(

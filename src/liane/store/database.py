@@ -1,7 +1,7 @@
 """How does a piece of work read and write, all of it or none of it?
 
-A `Database` is a small pool of connections; a `Tx` is one unit of work at one instant for one
-tenant. The tenant is set in the same round trip as BEGIN, for row-level security.
+A `Database` is a small pool of connections of one tenant (row-level security reads it from the
+session); a `Tx` is one unit of work at one instant.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ SESSION = {
     # Solid-state disks and a warm cache: a server of the site may still have the default of 4.
     "random_page_cost": "1.1",
 }
+BEGIN = "begin; set local plan_cache_mode = force_generic_plan"
+"""Writing asks the same few statements about any number of rows: planning each of them anew for
+its arguments took a tenth of PostgreSQL's time for a message, and found the same plan."""
+BEGIN_READING = "begin read only"
 PATIENCE_SECONDS = 4.0
 """How long a new unit of work waits for a server that is restarting."""
 
@@ -124,8 +128,6 @@ class Database:
         self.projections = tuple(projections)
         self.rids = RidBlock()
         self._pool = pool
-        self._begin = f"begin; set local liane.tenant = '{int(tenant)}'"
-        self._begin_reading = f"begin read only; set local liane.tenant = '{int(tenant)}'"
 
     @classmethod
     async def open(
@@ -149,7 +151,7 @@ class Database:
                 max_queries=1_000_000,
                 statement_cache_size=512,
                 max_cached_statement_lifetime=0,
-                server_settings=SESSION,
+                server_settings={**SESSION, "liane.tenant": str(int(tenant))},
                 reset=_nothing_to_reset,
             )
             first = [await pool.acquire(timeout=30) for _ in range(max(1, min_size))]
@@ -175,14 +177,31 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """One unit of work, READ COMMITTED: committed at the end, undone when anything fails."""
-        async with self._work(self._begin) as tx:
+        async with self._work(BEGIN) as tx:
             yield tx
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """The same for questions: the server refuses any write."""
-        async with self._work(self._begin_reading) as tx:
+        async with self._work(BEGIN_READING) as tx:
             yield tx
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[Tx]:
+        """For one statement that is a transaction by itself: no BEGIN and COMMIT to wait for.
+        A second statement would be another transaction.
+        """
+        try:
+            connection = await self._pool.acquire(timeout=30)
+        except (*LOST, TimeoutError) as failure:
+            raise unreachable(failure) from failure
+        tx = Tx(self, connection, self.clock.now())
+        try:
+            with said_plainly():
+                yield tx
+        finally:
+            await self._release(connection)
+        await tx._announce()  # noqa: SLF001 - the two classes are one mechanism
 
     @asynccontextmanager
     async def _work(self, begin: str) -> AsyncIterator[Tx]:
@@ -249,7 +268,7 @@ class Database:
 
 
 async def _nothing_to_reset(connection: Any) -> None:
-    """Session state is never used (only SET LOCAL and transaction locks), so nothing to undo."""
+    """Nobody changes the session (only SET LOCAL and transaction locks), so nothing to undo."""
 
 
 async def _undo(connection: Any, command: str = "rollback") -> None:

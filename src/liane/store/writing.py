@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from liane.base.errors import Conflict, Invalid, NotFound
 from liane.base.ids import is_fhir_id, new_id
@@ -18,11 +18,12 @@ from liane.fhir import json as fhir_json
 from liane.store.database import Tx
 from liane.store.keys import Keys, keys_of, order_of
 from liane.store.sql import queries
+from liane.store.together import Shared
 from liane.store.versions import Version, Write, render, whole_milliseconds
 
 Q = queries("liane.store", "resources.sql")
 
-BATCH_SIZE = 500
+BATCH_SIZE = 250
 """Resources in one statement; more are sent one batch after another."""
 BREATH = 20
 """After so many resources (some 3 ms) other work of the process gets its turn."""
@@ -162,6 +163,26 @@ async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
     """
     if not writes:
         return []
+    if isinstance(tx, Shared):
+        versions: list[Version] = await tx.join(_store_for_all, writes)
+    else:
+        versions = await _store(tx, writes)
+    for project in tx.database.projections:
+        await project(tx, versions)
+    return versions
+
+
+async def _store_for_all(tx: Tx, requests: list[Sequence[Write]]) -> list[list[Version]]:
+    """The writes of several pieces of work; those that name the same resource one by one."""
+    named = [write.id or write.resource.get("id") for writes in requests for write in writes]
+    known = [id_ for id_ in named if id_]
+    if len(set(known)) < len(known):
+        return [await _store(tx, writes) for writes in requests]
+    versions = iter(await _store(tx, [write for writes in requests for write in writes]))
+    return [[next(versions) for _ in writes] for writes in requests]
+
+
+async def _store(tx: Tx, writes: Sequence[Write]) -> list[Version]:
     now = whole_milliseconds(tx.now)
     planned = [_planned(write) for write in writes]
     _refuse_twice(planned)
@@ -170,24 +191,53 @@ async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
     rids = await tx.database.rids.take(tx.connection, len(writes) - len(stored))
     rids.reverse()
     versions: list[Version] = []
-    batches = [(_Columns(), _Columns())]
-    for n, (key, write) in enumerate(zip(planned, writes, strict=True), 1):
-        new, old = batches[-1]
-        current = stored.get(key)
-        if current is None:
-            versions.append(_create(new, tx.tenant, key, write, buried.get(key, 0), now, rids))
-        else:
-            versions.append(_change(old, tx.tenant, key, write, current, now))
-        if n % BATCH_SIZE == 0:
-            batches.append((_Columns(), _Columns()))
-        if n % BREATH == 0:
-            await asyncio.sleep(0)
-    # Nothing is sent before every write is known to be possible.
-    for new, old in batches:
-        await _send(tx, new, old, now)
-    for project in tx.database.projections:
-        await project(tx, versions)
+    async with _Sending(tx, now) as sending:
+        for n, (key, write) in enumerate(zip(planned, writes, strict=True), 1):
+            current = stored.get(key)
+            if current is None:
+                last = buried.get(key, 0)
+                versions.append(_create(sending.new, tx.tenant, key, write, last, now, rids))
+            else:
+                versions.append(_change(sending.old, tx.tenant, key, write, current, now))
+            if n % BATCH_SIZE == 0:
+                await sending.next_batch()
+            if n % BREATH == 0:
+                await asyncio.sleep(0)
     return versions
+
+
+class _Sending:
+    """Sends one batch while the next is prepared. A write that turns out to be impossible fails
+    the transaction, and what was sent before goes with it.
+    """
+
+    def __init__(self, tx: Tx, now: datetime) -> None:
+        self._tx, self._now = tx, now
+        self._under_way: asyncio.Task[None] | None = None
+        self.new, self.old = _Columns(), _Columns()
+
+    async def next_batch(self) -> None:
+        """What was gathered leaves as soon as the batch before it has arrived."""
+        await self._arrived()
+        batch = _send(self._tx, self.new, self.old, self._now)
+        self._under_way = asyncio.create_task(batch)
+        self.new, self.old = _Columns(), _Columns()
+
+    async def _arrived(self) -> None:
+        if self._under_way is not None:
+            await self._under_way
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # The connection must be free before the transaction can be undone.
+            if self._under_way is not None:
+                await asyncio.gather(self._under_way, return_exceptions=True)
+            return
+        await self._arrived()
+        await _send(self._tx, self.new, self.old, self._now)
 
 
 async def _send(tx: Tx, new: _Columns, old: _Columns, now: datetime) -> None:

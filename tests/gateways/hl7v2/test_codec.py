@@ -213,8 +213,9 @@ def test_five_thousand_lines_are_cut_fast():
 
     line = b"OBX|%d|NM|718-7^Hemoglobine^LN||13.%d|g/dL|12-16|N|||F|||20260301101500\r"
     raw = MESSAGE + b"".join(line % (n, n % 10) for n in range(5000))
-    started = time.perf_counter()
+    started = time.process_time()
     message = codec.parse(raw)
     total = sum(len(s.get(5)) for s in message.all("OBX"))
     assert total
-    assert time.perf_counter() - started < 0.5
+    # Processor time: another program may hold the machine meanwhile.
+    assert time.process_time() - started < 0.5

@@ -25,13 +25,16 @@ from liane.gateways.hl7v2.inbox import Settlement
 from liane.gateways.hl7v2.interpreting import INTERPRETERS
 from liane.gateways.hl7v2.partners import Partner
 from liane.gateways.hl7v2.work import AgreedTraits, NotInterpreted, PatientUnknown, Work
-from liane.store import Database
+from liane.store import Database, Tx
 from liane.store.blobs import Blobs
+from liane.store.together import Rounds
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
 WAIT_SECONDS = (0.05, 0.25, 1.0)
+SHARED_SEGMENTS, SHARED_BYTES = 60, 64 * 1024
+"""Messages up to this size share transactions with others that arrive at the same moment."""
 
 
 class SettledElsewhere(Exception):
@@ -113,6 +116,7 @@ class Applier:
         self._blobs = blobs
         self._locks = PatientLocks()
         self._agreed = AgreedTraits()
+        self._rounds = Rounds(database)
 
     async def apply(
         self, message_id: str, message: Message, partner: Partner, received_at: datetime
@@ -161,17 +165,9 @@ class Applier:
             )
         source = partner.source(message.header.get(3), message.header.get(4))
         actor = partner_actor(partner.name, partner.establishment or None)
-        async with _overtaken_told_apart(), self._database.transaction() as tx:
-            work = Work(
-                tx,
-                actor,
-                self._blobs,
-                self._agreed,
-                partner,
-                message,
-                source,
-                received_at,
-            )
+
+        async def piece(tx: Tx) -> Settlement:
+            work = Work(tx, actor, self._blobs, self._agreed, partner, message, source, received_at)
             await interpreter(work)
             fate = Settlement(
                 State.APPLIED,
@@ -182,7 +178,14 @@ class Applier:
             )
             if not await inbox.settle(tx, message_id, fate):
                 raise SettledElsewhere
-        return fate
+            return fate
+
+        async with _overtaken_told_apart():
+            if len(message.segments) > SHARED_SEGMENTS or len(message.raw) > SHARED_BYTES:
+                # By itself: the others must not wait for its last line.
+                async with self._database.transaction() as tx:
+                    return await piece(tx)
+            return await self._rounds.run(piece)
 
     def _answer(
         self, message: Message, event: Event, problems: Sequence[Problem] = ()

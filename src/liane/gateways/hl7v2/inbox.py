@@ -20,6 +20,7 @@ from liane.base.ids import new_id
 from liane.gateways.hl7v2.answers import State
 from liane.store import Database, Tx
 from liane.store.sql import queries
+from liane.store.together import Shared
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +142,7 @@ class Inbox:
 
     async def _write(self, batch: list[tuple[Arrival, str, asyncio.Future[Stored]]]) -> None:
         try:
-            async with self._database.transaction() as tx:
-                stored = await store_arrivals(tx, [(a, id_) for a, id_, _ in batch])
+            stored = await self._stored([(a, id_) for a, id_, _ in batch])
         except LianeError as problem:
             _fail(batch, problem)
         except Exception as problem:
@@ -153,6 +153,15 @@ class Inbox:
             for (_, _, future), one in zip(batch, stored, strict=True):
                 if not future.done():
                     future.set_result(one)
+
+    async def _stored(self, arrivals: list[tuple[Arrival, str]]) -> list[Stored]:
+        try:
+            async with self._database.single() as tx:
+                return await store_arrivals(tx, arrivals)
+        except Unavailable:
+            # Written or not, asking again gives the same answer: the server may have restarted.
+            async with self._database.transaction() as tx:
+                return await store_arrivals(tx, arrivals)
 
 
 def _fail(batch: list[tuple[Arrival, str, asyncio.Future[Stored]]], problem: BaseException) -> None:
@@ -215,22 +224,31 @@ async def _stored(tx: Tx, row: Any, arrival: Arrival) -> Stored:
 
 async def settle(tx: Tx, message_id: str, fate: Settlement) -> bool:
     """Write the fate of a message; False when it had been settled already."""
-    told = await tx.execute(
-        Q["settle"],
-        tx.tenant,
-        message_id,
-        fate.state.value,
-        fate.ack,
-        list(fate.resources[:MAX_RESOURCES_LISTED]),
-        len(fate.resources),
-        fate.patient,
-        fate.reason_code,
-        fate.reason_fr,
-        fate.reason_en,
-        tx.now,
-        list(fate.flags),
-    )
-    return told.endswith(" 1")
+    if isinstance(tx, Shared):
+        return bool(await tx.join(_settle_all, (message_id, fate)))
+    return (await _settle_all(tx, [(message_id, fate)]))[0]
+
+
+async def _settle_all(tx: Tx, fates: list[tuple[str, Settlement]]) -> list[bool]:
+    rows = [
+        (
+            message_id,
+            fate.state.value,
+            fate.ack,
+            ",".join(fate.resources[:MAX_RESOURCES_LISTED]),
+            len(fate.resources),
+            fate.patient,
+            fate.reason_code,
+            fate.reason_fr,
+            fate.reason_en,
+            ",".join(fate.flags),
+        )
+        for message_id, fate in fates
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    settled = await tx.fetch(Q["settle"], tx.tenant, tx.now, *columns)
+    done = {row["id"] for row in settled}
+    return [message_id in done for message_id, _ in fates]
 
 
 async def waiting(tx: Tx, after: str = "") -> list[str]:

@@ -11,21 +11,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from liane.access import gate
 from liane.access import writes as door
 from liane.access.actor import Actor
-from liane.base.errors import Conflict, Invalid
-from liane.fhir.profiles.policy import DEFAULT
-from liane.fhir.validation import Finding, validate
+from liane.base.errors import Conflict
 from liane.rooms.record import rules
 from liane.rooms.record.agents import WORDS_JOB
-from liane.store import Tx, jobs
+from liane.store import Tx, conformance, jobs
 from liane.store.blobs import Blobs
 from liane.store.resources import Version, Write, read_many
 
 Resource = dict[str, Any]
 
 AT_ONCE = 100
-"""Results written at a time: a report of thousands must not hold up everybody else."""
+"""Results prepared at a time: a report of thousands must not hold up everybody else."""
 
 
 async def write_resources(
@@ -35,22 +34,13 @@ async def write_resources(
 
     Raises `Invalid` with every blocking finding when a resource breaks the standard.
     """
-    findings = [finding for write in writes if not write.deletes for finding in _blocking(write)]
-    if findings:
-        first = findings[0]
-        raise Invalid(
-            "record.invalid",
-            f"Ressource refusée : {first.fr} ({first.path}).",
-            f"Resource refused: {first.en} ({first.path}).",
-            "Corrigez les points listés puis renvoyez ; rien n'a été enregistré.",
-            "Correct the points listed and send again; nothing was stored.",
-            issues=tuple(findings),
-        )
+    await conformance.judge(
+        tx,
+        actor.home_establishment,
+        [write.resource for write in writes if not write.deletes],
+        sees=gate.sees(actor),
+    )
     return await door.apply(tx, actor, writes, reason=reason)
-
-
-def _blocking(write: Write) -> list[Finding]:
-    return DEFAULT.blocking(validate(write.resource))
 
 
 async def write_resource(
@@ -93,11 +83,7 @@ async def file_report(
             *((observation, rules.result_revision) for observation in observations),
         ]
     ]
-    versions: list[Version] = []
-    for start in range(0, len(changes), AT_ONCE):
-        versions += await door.apply(tx, actor, changes[start : start + AT_ONCE], reason=reason)
-        await asyncio.sleep(0)
-    return versions
+    return await door.apply(tx, actor, changes, reason=reason)
 
 
 async def file_document(

@@ -44,13 +44,20 @@ select id, state, ack from hl7v2.message
 where tenant = $1 and sender = $2 and control_id = $3 and sha256 = $4
 
 -- name: settle
--- The fate of a message, written with its effects. No row: somebody else settled it first.
-update hl7v2.message
-set state = $3, ack = $4, resources = $5, resource_count = $6, patient = $7, reason_code = $8,
-    reason_fr = $9, reason_en = $10, attempts = attempts + 1, settled_at = $11,
-    flags = case when $12::text[] = '{}' then flags
-                 else array(select distinct f from unnest(flags || $12::text[]) f) end
-where tenant = $1 and id = $2 and state = 'pending'
+-- The fate of messages, written with their effects. No row: somebody else settled it first.
+update hl7v2.message m
+set state = u.state, ack = u.ack, resources = string_to_array(u.resources, ','),
+    resource_count = u.resource_count, patient = u.patient, reason_code = u.reason_code,
+    reason_fr = u.reason_fr, reason_en = u.reason_en, attempts = m.attempts + 1, settled_at = $2,
+    flags = case when u.flags = '' then m.flags
+                 else array(select distinct f
+                            from unnest(m.flags || string_to_array(u.flags, ',')) f) end
+from unnest($3::text[], $4::text[], $5::bytea[], $6::text[], $7::int[], $8::text[], $9::text[],
+            $10::text[], $11::text[], $12::text[])
+     as u (id, state, ack, resources, resource_count, patient, reason_code, reason_fr, reason_en,
+           flags)
+where m.tenant = $1 and m.id = u.id and m.state = 'pending'
+returning m.id
 
 -- name: waiting
 -- Messages that are safe but not applied yet, in the order they came (their bytes may be large:

@@ -24,6 +24,7 @@ from liane.rooms.patients.rules.values import Identifier, Registered
 from liane.store import Tx
 from liane.store.resources import Write, read
 from liane.store.sql import queries
+from liane.store.together import Joint, Shared
 
 Q = queries("liane.rooms.patients", "identity.sql")
 Resource = dict[str, Any]
@@ -61,7 +62,7 @@ async def find_patient(tx: Tx, identifiers: Sequence[Identifier]) -> str | None:
     numbers = [i for i in identifiers if i.value and indexing.names_person(i.system, i.type)]
     if not numbers:
         return None
-    rows = await tx.fetch(Q["find"], [n.system for n in numbers], [n.value for n in numbers])
+    rows = await _people(tx, "find", [(n.system, n.value) for n in numbers])
     local = [row for row in rows if row["system"] not in identity.INS_SYSTEMS]
     national = [row for row in rows if row["system"] in identity.INS_SYSTEMS]
     current = {row["patient"] for row in national if row["use"] not in {"old", "temp"}}
@@ -99,9 +100,8 @@ async def register_identity(
             "Renseignez l'IPP ou l'INS du patient (PID-3).",
             "Give the patient's local number or INS (PID-3).",
         )
-    rows = await tx.fetch(
-        Q["lock_and_find"], [n["system"] for n in numbers], [n["value"] for n in numbers]
-    )
+    named = [(n["system"], n["value"]) for n in numbers]
+    rows = await _people(tx, "lock_and_find", named)
     said = _Said(patient, source, at, provisional, indexing.digest_of(patient))
     known = _chosen(rows, numbers, source)
     if known is None:
@@ -109,6 +109,31 @@ async def register_identity(
     if known.heard == said.digest:
         return Registered(known.patient, created=False, status=known.status)
     return await _updated(tx, actor, known, said)
+
+
+async def _people(tx: Tx, question: str, numbers: list[tuple[str, str]]) -> list[Any]:
+    """Whom numbers name, and hold them; for all pieces of work that ask at once."""
+    if isinstance(tx, Shared):
+        found: list[Any] = await tx.join(_JOINT[question], numbers, changes=False)
+        return found
+    [alone] = await _JOINT[question](tx, [numbers])
+    return list(alone)
+
+
+def _people_of_all(question: str) -> Joint:
+    async def ask(tx: Tx, requests: list[list[tuple[str, str]]]) -> list[list[Any]]:
+        owner = [n for n, numbers in enumerate(requests) for _ in numbers]
+        asked = [number for numbers in requests for number in numbers]
+        rows = await tx.fetch(Q[question], [n[0] for n in asked], [n[1] for n in asked])
+        found: list[list[Any]] = [[] for _ in requests]
+        for row in rows:
+            found[owner[row["rank"] - 1]].append(row)
+        return found
+
+    return ask
+
+
+_JOINT = {question: _people_of_all(question) for question in ("find", "lock_and_find")}
 
 
 def _chosen(rows: list[Any], numbers: list[dict[str, str]], source: str) -> _Known | None:

@@ -29,6 +29,7 @@ from liane.rooms.patients.rules.values import (
 from liane.store import Tx
 from liane.store.resources import Version, Write
 from liane.store.sql import queries
+from liane.store.together import Shared
 
 from .places import establishments_of, resolve_location
 from .projection import movements_tell
@@ -74,16 +75,22 @@ async def record_movement(tx: Tx, actor: Actor, movement: Movement) -> MovementR
 
 async def _keep(tx: Tx, movement: Movement, fact: Fact) -> Any:
     """Lock the stay and keep the message; gives back all that is known of the stay."""
-    return await tx.fetchrow(
-        Q["keep_movement"],
+    told = (
         movement.venue.system,
         movement.venue.value,
         movement.patient_id,
         fact.digest,
         movement.source,
-        tx.now,
         json.dumps(_stored(fact)),
     )
+    if isinstance(tx, Shared):
+        return await tx.join(_keep_all, told)
+    return (await _keep_all(tx, [told]))[0]
+
+
+async def _keep_all(tx: Tx, movements: list[tuple[str, ...]]) -> list[Any]:
+    *columns, facts = ([*column] for column in zip(*movements, strict=True))
+    return await tx.fetch(Q["keep_movement"], *columns, tx.now, facts)
 
 
 async def _write(

@@ -1,6 +1,6 @@
 -- name: lock_and_find
 -- Make messages about the same numbers wait for one another, then say whom the numbers name.
-select system, value, patient, type, use, source, status, traits_at, heard, retired_into, body
+select rank, system, value, patient, type, use, source, status, traits_at, heard, retired_into, body
 from patients.lock_and_find($1::text[], $2::text[])
 
 -- name: find

@@ -1,7 +1,11 @@
 -- name: keep_movement
--- Lock the stay, keep the message, and read back everything ever said of the stay.
-select encounter, patient, fresh, old_bed, facts, body
-from patients.keep_movement($1, $2, $3, $4, $5, $6, $7::jsonb)
+-- Lock the stays, keep the messages, and read back everything ever said of each stay.
+select u.n, k.encounter, k.patient, k.fresh, k.old_bed, k.facts, k.body
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $7::text[])
+     with ordinality as u (system, value, patient, digest, source, fact, n),
+     lateral patients.keep_movement(u.system, u.value, u.patient, u.digest, u.source, $6,
+                                    u.fact::jsonb) as k
+order by u.n
 
 -- name: begin_stay
 -- A new stay, once its Encounter has been written, with its first movement.
