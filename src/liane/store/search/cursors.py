@@ -5,46 +5,77 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from liane.store.search.model import Sort
-from liane.store.search.parsing import refused
+from liane.store.search.refusals import refused
 
 
 class Mark(NamedTuple):
-    """The place of the last row of a page in every order."""
+    """The place of the row at the edge of a page in every order."""
 
     rid: int
     at: datetime | None
     updated: datetime | None
     id: str
+    backwards: bool = False
+    values: tuple[Any, ...] = ()
+    """What the row is sorted by, when no index has the order."""
 
 
-def encode(sort: Sort, row: Any) -> str:
+def encode(
+    sorts: Sequence[Sort], row: Any, values: Sequence[Any] = (), *, backwards: bool = False
+) -> str:
     """The opaque text of `_cursor`."""
-    at = None if row["at"] is None else row["at"].isoformat()
-    place = [sort.column, sort.descending, row["rid"], at, row["updated"].isoformat(), row["id"]]
+    place = [
+        ",".join(sort.name for sort in sorts),
+        int(backwards),
+        row["rid"],
+        _told(row["at"]),
+        _told(row["updated"]),
+        row["id"],
+        [_told(value) for value in values],
+    ]
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def decode(text: str, sort: Sort) -> Mark:
+def _told(value: Any) -> Any:
+    return {"t": value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, dict):
+        return datetime.fromisoformat(value["t"])
+    if value is None or isinstance(value, (str, float, int)):
+        return value
+    raise ValueError("no value of an order")
+
+
+def decode(text: str, sorts: Sequence[Sort]) -> Mark:
     """The place in a `_cursor`; raises `Invalid` when it is not one of this order."""
     try:
+        if len(text) > 4000:
+            raise ValueError("too long")
         place = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        column, descending, rid, at, updated, id_ = place
+        names, backwards, rid, at, updated, id_, values = place
         mark = Mark(
-            int(rid),
-            None if at is None else datetime.fromisoformat(at),
-            datetime.fromisoformat(updated),
-            str(id_),
-        )
-    except (binascii.Error, ValueError, TypeError):
+            int(rid), _read(at), _read(updated), str(id_), bool(backwards),
+            tuple(_read(value) for value in values),
+        )  # fmt: skip
+        if not isinstance(mark.updated, datetime) or "\0" in text + mark.id:
+            raise ValueError("no instant")
+        if any(isinstance(value, str) and "\0" in value for value in mark.values):
+            raise ValueError("no text")
+    except (binascii.Error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _foreign() from None
-    if (column, descending) != (sort.column, sort.descending) or abs(mark.rid) >= 1 << 62:
+    if names != ",".join(sort.name for sort in sorts) or abs(mark.rid) >= 1 << 62:
         raise _foreign()
     return mark
 
 
 def _foreign() -> Exception:
-    return refused("_cursor ne vient pas de cette recherche.", "_cursor is not of this search.")
+    return refused(
+        "_cursor ne vient pas de cette recherche.", "_cursor is not of this search.", ["_cursor"]
+    )

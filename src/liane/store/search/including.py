@@ -4,41 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from liane.fhir import definitions
 from liane.fhir import json as fhir_json
 from liane.fhir.extraction import extract
+from liane.store import custom_values
 from liane.store.database import Tx
 from liane.store.keys import key, one_patient
-from liane.store.search.model import Include, Query, Restriction
+from liane.store.search import known
+from liane.store.search.model import Include, Query, Sight
 from liane.store.search.sqltext import Arguments
+from liane.store.search.visible import seen
 from liane.store.versions import Version
 
 MOST_INCLUDED = 1000
-MOST_ROUNDS = 3
+MOST_ROUNDS = 5
 
 _COLUMNS = "r.type, r.id, r.version, r.updated, false as deleted, r.body"
-_TENANT = "r.tenant = current_setting('liane.tenant')::smallint"
 
 
-async def included(
-    tx: Tx, query: Query, matches: Sequence[Version], restriction: Restriction | None
-) -> list[Version]:
+async def included(tx: Tx, query: Query, matches: Sequence[Version], sight: Sight) -> list[Version]:
     """The resources that `_include` and `_revinclude` ask for, each once, none of the matches."""
     if not (query.includes or query.revincludes) or not matches:
         return []
-    known = {(v.type, v.id) for v in matches}
+    seen_already = {(v.type, v.id) for v in matches}
     found: list[Version] = []
     fresh: Sequence[Version] = matches
     for turn in range(MOST_ROUNDS):
         forward = [i for i in query.includes if i.iterate or turn == 0]
         backward = [i for i in query.revincludes if i.iterate or turn == 0]
-        wanted = _pointed_to(fresh, forward) - known
-        new = await _read(tx, wanted, restriction)
+        new = await _read(tx, _pointed_to(tx.tenant, fresh, forward) - seen_already, sight)
         for include in backward:
-            new += await _pointing_to(tx, include, fresh, restriction)
+            new += await _pointing_to(tx, include, fresh, sight)
         fresh = []
         for version in new:
-            if (version.type, version.id) not in known and len(found) < MOST_INCLUDED:
-                known.add((version.type, version.id))
+            if (version.type, version.id) not in seen_already and len(found) < MOST_INCLUDED:
+                seen_already.add((version.type, version.id))
                 found.append(version)
                 fresh.append(version)
         if not fresh:
@@ -46,13 +46,18 @@ async def included(
     return found
 
 
-def _pointed_to(versions: Iterable[Version], includes: Sequence[Include]) -> set[tuple[str, str]]:
+def _pointed_to(
+    tenant: int, versions: Iterable[Version], includes: Sequence[Include]
+) -> set[tuple[str, str]]:
     wanted: set[tuple[str, str]] = set()
     for version in versions:
         asked = [i for i in includes if i.source in (version.type, "*")]
         if not asked:
             continue
-        for ref in extract(fhir_json.loads(version.body)).references:
+        resource = fhir_json.loads(version.body)
+        extracted = extract(resource)
+        custom_values.add(tenant, version.type, resource, extracted)
+        for ref in extracted.references:
             if ref.id is None or ref.type is None:
                 continue
             if any(i.param in (ref.param, "*") and i.target in (None, ref.type) for i in asked):
@@ -60,43 +65,72 @@ def _pointed_to(versions: Iterable[Version], includes: Sequence[Include]) -> set
     return wanted
 
 
-async def _read(
-    tx: Tx, wanted: set[tuple[str, str]], restriction: Restriction | None
-) -> list[Version]:
-    if not wanted:
+async def _read(tx: Tx, wanted: set[tuple[str, str]], sight: Sight) -> list[Version]:
+    by_type: dict[str, list[str]] = {}
+    for type_, id_ in sorted(wanted)[:MOST_INCLUDED]:
+        if type_ in definitions.resources():
+            by_type.setdefault(type_, []).append(id_)
+    if not by_type:
         return []
-    listed = sorted(wanted)[:MOST_INCLUDED]
     a = Arguments()
-    types = a.add([type_ for type_, _ in listed], "text[]")
-    ids = a.add([id_ for _, id_ in listed], "text[]")
-    tests = [_TENANT]
-    if restriction is not None:
-        tests.append(a.restriction(restriction, "r.patient", may_lack=True))
-    sql = (
-        f"select {_COLUMNS} from unnest({types}, {ids}) as w(type, id) "  # noqa: S608 - names are ours, values are arguments
-        f"join record.resource r on r.type = w.type and r.id = w.id where {' and '.join(tests)}"
-    )
-    return [Version(*row) for row in await a.fetch(tx, sql)]
+    parts = []
+    for type_, ids in by_type.items():
+        tests = [*seen(a, "r", type_, sight), f"r.id = any({a.add(ids, 'text[]')})"]
+        parts.append(f"select {_COLUMNS} from record.resource r where {' and '.join(tests)}")  # noqa: S608 - names are ours, values are arguments
+    return [Version(*row) for row in await a.fetch(tx, " union all ".join(parts))]
 
 
 async def _pointing_to(
-    tx: Tx, include: Include, versions: Sequence[Version], restriction: Restriction | None
+    tx: Tx, include: Include, versions: Sequence[Version], sight: Sight
 ) -> list[Version]:
+    """Resources that point to one of the versions; `*` asks every type and reference parameter."""
     targets = [v for v in versions if include.target in (None, v.type)]
-    hashes = [key(tx.tenant, include.source, include.param, "r", v.type, v.id) for v in targets]
-    if not hashes:
+    if not targets:
         return []
     a = Arguments()
-    tests = [_TENANT, f"r.type = {a.add(include.source, 'text')}"]
-    patients = [v.id for v in targets if v.type == "Patient"]
-    by_patient = include.param in ("patient", "subject") and one_patient(include.source)
-    if by_patient and len(patients) == len(targets):
-        tests.append(f"r.patient = any({a.add(patients, 'text[]')})")
-        tests.append(f"r.keys && {a.add(hashes, 'bigint[]')}")
-    else:
-        rows = f"select rid from record.ix where h = any({a.add(hashes, 'bigint[]')})"  # noqa: S608
-        tests.append(f"r.rid in ({rows})")
-    if restriction is not None:
-        tests.append(a.restriction(restriction, "r.patient", may_lack=True))
-    sql = f"select {_COLUMNS} from record.resource r where {' and '.join(tests)} limit {MOST_INCLUDED}"  # noqa: E501, S608
+    parts = []
+    for source in [include.source] if include.source != "*" else definitions.types():
+        pointers = _pointers(tx.tenant, source, include.param, {v.type for v in targets})
+        if not pointers:
+            continue
+        tests = seen(a, "r", source, sight)
+        tests.append(_points(tx.tenant, a, source, pointers, targets))
+        parts.append(
+            f"(select {_COLUMNS} from record.resource r where {' and '.join(tests)} "  # noqa: S608
+            f"limit {MOST_INCLUDED})"
+        )
+    if not parts:
+        return []
+    sql = f"select * from ({' union all '.join(parts)}) q limit {MOST_INCLUDED}"  # noqa: S608
     return [Version(*row) for row in await a.fetch(tx, sql)]
+
+
+def _pointers(tenant: int, source: str, param: str, types: set[str]) -> list[str]:
+    """The reference parameters of the source that can point to one of the types."""
+    return [
+        one.name
+        for one in known.parameters(source, tenant).values()
+        if one.kind == "reference"
+        and param in (one.name, "*")
+        and (not one.targets or types & set(one.targets))
+    ]
+
+
+def _points(
+    tenant: int, a: Arguments, source: str, pointers: list[str], targets: Sequence[Version]
+) -> str:
+    hashes = [key(tenant, source, name, "r", v.type, v.id) for name in pointers for v in targets]
+    rows = f"select rid from record.ix where h = any({a.add(hashes, 'bigint[]')})"  # noqa: S608
+    patients = [v.id for v in targets if v.type == "Patient"]
+    if not patients or not one_patient(source) or not {"patient", "subject"} & set(pointers):
+        return f"r.rid in ({rows})"
+    mine = f"r.patient = any({a.add(patients, 'text[]')})"
+    keyed = f"{mine} and r.keys && {a.add(hashes, 'bigint[]')}"
+    if len(pointers) == 1 and len(patients) == len(targets):
+        return keyed
+    tenant_ = "current_setting('liane.tenant')::smallint"
+    own = (
+        f"select rid from record.resource r where r.tenant = {tenant_} and "  # noqa: S608
+        f"r.type = {a.add(source, 'text')} and {keyed}"
+    )
+    return f"r.rid in ({rows} union all {own})"

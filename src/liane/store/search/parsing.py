@@ -2,87 +2,99 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from liane.base.errors import Invalid, Issue
 from liane.fhir import definitions
-from liane.store.search.model import Criterion, Include, Query, Sort
+from liane.store.search import known
+from liane.store.search.criteria import criterion
+from liane.store.search.filtering import parse_filter
+from liane.store.search.model import Include, Node, Query, Sort
+from liane.store.search.refusals import Unknown, refused, unknown, wrong_value
+from liane.store.search.separators import escape, split, unescape
+
+__all__ = ["escape", "parse_query", "parse_system_query", "refused", "split", "unescape"]
 
 MOST_ROWS = 1000
-MOST_VALUES = 500
-
-_MODIFIERS = {
-    "token": {"not", "missing", "of-type", "text"},
-    "string": {"exact", "contains", "missing"},
-    "reference": {"missing", "identifier"},
-    "date": {"missing"},
-    "number": {"missing"},
-    "quantity": {"missing"},
-    "uri": {"missing"},
-    "composite": {"missing"},
-}
-_FORMATTING = {"_format", "_pretty", "_elements"}
-_NOT_ANSWERED = {"_query", "_list", "_filter", "near"}
-RESULT_PARAMETERS = (
-    "_sort", "_count", "_total", "_summary", "_include", "_revinclude", "_has", "_cursor",
-)  # fmt: skip
+MOST_SORTS = 6
+_SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
+_TOTALS = frozenset({"none", "estimate", "accurate"})
+_ELSEWHERE = frozenset({"_format", "_pretty", "_elements", "_contained", "_containedType"})
+"""Understood by those who write the answer."""
 
 
-def split(text: str, separator: str) -> list[str]:
-    """Cut at separators that no backslash guards; the guards stay for the next cut."""
-    parts, current, guarded = [], "", False
-    for character in text:
-        if character == separator and not guarded:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-        guarded = character == "\\" and not guarded
-    return [*parts, current]
-
-
-def unescape(text: str) -> str:
-    """Take away the backslashes that guard a separator or another backslash."""
-    return re.sub(r"\\([\\,|$])", r"\1", text)
-
-
-def parse_query(type_: str, items: Iterable[tuple[str, str]], *, lenient: bool = False) -> Query:
+def parse_query(
+    type_: str,
+    items: Iterable[tuple[str, str]],
+    *,
+    lenient: bool = False,
+    tenant: int | None = None,
+) -> Query:
     """The question that `items` ask of resources of `type_`.
 
     Raises `Invalid` naming what is not understood and what would be; with `lenient`, unknown
-    parameters are left out and listed in `ignored`.
+    parameters are left out and listed in `ignored`. With `tenant`, the parameters that this
+    establishment made itself are understood too.
     """
     if type_ not in definitions.resources():
-        raise _refused(f"« {type_} » n'est pas un type R4.", f"'{type_}' is not an R4 type.")
-    building = _Building(type_)
+        raise refused(f"« {type_} » n'est pas un type R4.", f"'{type_}' is not an R4 type.")
+    return _parsed((type_,), items, lenient=lenient, tenant=tenant)
+
+
+def parse_system_query(
+    items: Iterable[tuple[str, str]],
+    *,
+    types: Sequence[str] = (),
+    lenient: bool = False,
+    tenant: int | None = None,
+) -> Query:
+    """The question that `items` ask of several types: those of `_type`, else `types`, else all.
+
+    Only parameters that every one of them has can be asked.
+    """
+    rest, asked = [], list[str]()
     for name, value in items:
-        if value == "" and name not in RESULT_PARAMETERS:
-            continue
+        if name == "_type":
+            asked += [one for one in value.split(",") if one]
+        else:
+            rest.append((name, value))
+    for one in asked:
+        if one not in definitions.resources():
+            raise wrong_value("_type", one, "types de ressource R4", "R4 resource types")
+        if types and one not in types:
+            raise wrong_value("_type", one, ", ".join(types), ", ".join(types))
+    wanted = tuple(dict.fromkeys(asked)) or tuple(types) or definitions.types()
+    query = _parsed(wanted, rest, lenient=lenient, tenant=tenant)
+    return replace(query, type="", types=wanted)
+
+
+def _parsed(
+    types: tuple[str, ...], items: Iterable[tuple[str, str]], *, lenient: bool, tenant: int | None
+) -> Query:
+    building = _Building(types, tenant)
+    for name, value in items:
         try:
+            if value == "" and name not in known.RESULT_PARAMETERS:
+                continue
             building.take(name, value)
-        except _Unknown as unknown:
+        except Unknown as problem:
             if not lenient:
-                raise unknown.refusal from None
+                raise problem.refusal from None
             building.ignored.append(name)
             continue
         building.used.append((name, value))
     return building.query()
 
 
-class _Unknown(Exception):
-    def __init__(self, refusal: Invalid) -> None:
-        super().__init__(refusal.en)
-        self.refusal = refusal
-
-
 class _Building:
-    def __init__(self, type_: str) -> None:
-        self.type = type_
-        self.criteria: list[Criterion] = []
-        self.sort: Sort | None = None
+    def __init__(self, types: tuple[str, ...], tenant: int | None) -> None:
+        self.types = types
+        self.type = types[0]
+        self.tenant = tenant
+        self.criteria: dict[str, list[Node]] = {type_: [] for type_ in types}
+        self.sorts: list[Sort] = []
         self.count = 50
-        self.total = False
+        self.total: str | None = None
         self.only_total = False
         self.includes: list[Include] = []
         self.revincludes: list[Include] = []
@@ -91,149 +103,114 @@ class _Building:
         self.ignored: list[str] = []
 
     def query(self) -> Query:
+        several = len(self.types) > 1
+        usual = Sort("updated", descending=True) if several else Sort("at", descending=True)
+        first, *more = self.sorts or [usual]
         return Query(
             self.type,
-            tuple(self.criteria),
-            self.sort or Sort("at", descending=True),
+            tuple(self.criteria[self.type]),
+            first,
             self.count,
-            self.total,
+            self.total in ("accurate", "estimate"),
             self.only_total,
             tuple(self.includes),
             tuple(self.revincludes),
             self.cursor,
             tuple(self.used),
             tuple(self.ignored),
+            tuple(more),
+            self.total == "estimate",
+            by_type={type_: tuple(nodes) for type_, nodes in self.criteria.items()},
         )
 
     def take(self, name: str, value: str) -> None:
         base, _, modifier = name.partition(":")
-        if name in _FORMATTING:
-            return
-        if base == "_has":
-            self.criteria.append(_has(self.type, name, value))
-        elif base in ("_include", "_revinclude"):
+        if base in ("_include", "_revinclude"):
             self._include(base, modifier, value)
-        elif base in RESULT_PARAMETERS:
-            self._result(name, value)
+        elif base in known.RESULT_PARAMETERS:
+            if modifier:
+                raise unknown(self.type, name, known.RESULT_PARAMETERS)
+            self._result(base, value)
         else:
-            self.criteria.append(criterion(self.type, name, value))
+            self._criterion(name, value)
+
+    def _criterion(self, name: str, value: str) -> None:
+        """In a search over several types each of them must understand it."""
+        found = [
+            parse_filter(type_, value, self.tenant)
+            if name == "_filter"
+            else criterion(type_, name, value, self.tenant)
+            for type_ in self.types
+        ]
+        for type_, node in zip(self.types, found, strict=True):
+            self.criteria[type_].append(node)
 
     def _result(self, name: str, value: str) -> None:
         if name == "_count":
-            if not value.isdigit():
-                raise _refused("_count doit être un nombre.", "_count must be a number.")
+            if not (value.isascii() and value.isdigit() and len(value) < 10):
+                raise wrong_value("_count", value, "un nombre entier", "a whole number")
             self.count = min(int(value), MOST_ROWS)
             self.only_total = self.only_total or self.count == 0
         elif name == "_total":
-            self.total = value == "accurate"
-        elif name == "_summary" and value in ("count", "false"):
+            if value not in _TOTALS:
+                raise wrong_value("_total", value, *_both(_TOTALS))
+            self.total = value
+        elif name == "_summary":
+            if value not in _SUMMARIES:
+                raise wrong_value("_summary", value, *_both(_SUMMARIES))
             self.only_total = self.only_total or value == "count"
         elif name == "_sort":
-            self.sort = _sort(self.type, value)
+            self.sorts = _sorts(self.types, value, self.tenant)
         elif name == "_cursor":
             self.cursor = value
-        else:
-            raise _Unknown(_not_known(self.type, f"{name}={value}"))
 
     def _include(self, base: str, modifier: str, value: str) -> None:
         parts = value.split(":")
         if value == "*":
-            parts = [self.type, "*"]
-        if modifier not in ("", "iterate") or not 2 <= len(parts) <= 3:
-            raise _Unknown(_not_known(self.type, f"{base}={value}"))
+            parts = [self.type if base == "_include" else "*", "*"]
+        if modifier not in ("", "iterate", "recurse") or not 2 <= len(parts) <= 3:
+            raise unknown(self.type, f"{base}:{modifier}={value}", ["_include:iterate=Type:param"])
         source, param = parts[0], parts[1]
-        known = definitions.search_parameters(source)
-        if param != "*" and (param not in known or known[param].kind != "reference"):
-            raise _Unknown(_not_known(source, f"{base}={value}"))
-        include = Include(
-            source, param, parts[2] if len(parts) == 3 else None, modifier == "iterate"
-        )
+        if source != "*" and source not in definitions.resources():
+            raise unknown(base, value, definitions.types())
+        pointers = known.parameters(source, self.tenant)
+        references = [one.name for one in pointers.values() if one.kind == "reference"]
+        if param != "*" and param not in references:
+            raise unknown(f"{base} {source}", param, references)
+        target = parts[2] if len(parts) == 3 and parts[2] else None
+        if target is not None and target not in definitions.resources():
+            raise unknown(base, target, definitions.types())
+        include = Include(source, param, target, bool(modifier))
         (self.includes if base == "_include" else self.revincludes).append(include)
 
 
-def criterion(type_: str, name: str, value: str) -> Criterion:
-    """`name=value`, its modifier and one hop of chaining understood."""
-    if "." in name:
-        return _chained(type_, name, value)
-    param, _, modifier = name.partition(":")
-    known = definitions.search_parameters(type_).get(param)
-    if known is None or param in _NOT_ANSWERED or known.kind == "special":
-        raise _Unknown(_not_known(type_, name))
-    typed = known.kind == "reference" and modifier in definitions.resources()
-    if modifier and not typed and modifier not in _MODIFIERS[known.kind]:
-        raise _Unknown(_not_known(type_, name))
-    values = tuple(split(value, ","))
-    if len(values) > MOST_VALUES:
-        raise _refused("Trop de valeurs pour un paramètre.", "Too many values for a parameter.")
-    if known.kind != "composite":
-        # Text has no inner separators; the others cut at | or $ first and unescape afterwards.
-        values = tuple(
-            unescape(v) if known.kind in ("string", "uri", "date") else v for v in values
-        )
-    return Criterion(param, known.kind, modifier or None, values)
+def _both(words: Iterable[str]) -> tuple[str, str]:
+    listed = ", ".join(sorted(words))
+    return listed, listed
 
 
-def _chained(type_: str, name: str, value: str) -> Criterion:
-    first, _, rest = name.partition(".")
-    param, _, wanted = first.partition(":")
-    known = definitions.search_parameters(type_).get(param)
-    if known is None or known.kind != "reference" or "." in rest:
-        raise _Unknown(_not_known(type_, name))
-    targets = (wanted,) if wanted else known.targets
-    asked = rest.partition(":")[0]
-    fitting = tuple(t for t in targets if asked in definitions.search_parameters(t))
-    if not fitting:
-        raise _Unknown(_not_known(type_, name))
-    inner = criterion(fitting[0], rest, value)
-    return Criterion(param, "reference", None, (), inner, fitting)
+def _sorts(types: tuple[str, ...], value: str, tenant: int | None) -> list[Sort]:
+    parts = [part for part in value.split(",") if part]
+    if len(parts) > MOST_SORTS:
+        raise wrong_value("_sort", value, f"au plus {MOST_SORTS} noms", f"{MOST_SORTS} at most")
+    return [_sort(types, part, tenant) for part in parts]
 
 
-def _has(type_: str, name: str, value: str) -> Criterion:
-    parts = name.split(":", 3)
-    if len(parts) != 4 or parts[3].startswith("_has"):
-        raise _Unknown(_not_known(type_, name))
-    _, source, param, rest = parts
-    known = definitions.search_parameters(source).get(param)
-    if known is None or known.kind != "reference":
-        raise _Unknown(_not_known(source, name))
-    inner = criterion(source, rest, value)
-    return Criterion(param, "reference", None, (), inner, (), source)
-
-
-def _sort(type_: str, value: str) -> Sort:
-    first = value.split(",", maxsplit=1)[0]
-    name, descending = first.lstrip("-"), first.startswith("-")
-    main = definitions.resources()[type_]["at"]
+def _sort(types: tuple[str, ...], part: str, tenant: int | None) -> Sort:
+    name, descending = part.removeprefix("-"), part.startswith("-")
     if name == "_lastUpdated":
-        return Sort("updated", descending)
+        return Sort("updated", descending, asked=True)
     if name == "_id":
-        return Sort("id", descending)
-    if main and name == main[0]:
-        return Sort("at", descending)
-    accepted = ", ".join(["_lastUpdated", "_id", *main[:1]])
-    raise _Unknown(
-        _refused(
-            f"Tri par « {name} » impossible pour {type_}. Tris possibles : {accepted}.",
-            f"{type_} cannot be sorted by '{name}'. Possible: {accepted}.",
-        )
-    )
-
-
-def _not_known(type_: str, name: str) -> Invalid:
-    accepted = sorted(set(definitions.search_parameters(type_)) - _NOT_ANSWERED)
-    listed = ", ".join([*accepted, *RESULT_PARAMETERS])
-    return _refused(
-        f"Le paramètre « {name[:80]} » n'est pas compris pour {type_}. Acceptés : {listed}.",
-        f"The parameter '{name[:80]}' is not understood for {type_}. Accepted: {listed}.",
-        names=[name],
-    )
-
-
-def _refused(fr: str, en: str, names: Sequence[str] = ()) -> Invalid:
-    issue = Issue("error", "not-supported", ",".join(names), fr, en)
-    return Invalid("search.not-understood", fr, en, issues=(issue,))
-
-
-def refused(fr: str, en: str) -> Invalid:
-    """A value that cannot be searched for."""
-    return _refused(fr, en)
+        return Sort("id", descending, asked=True)
+    if len(types) == 1 and definitions.resources()[types[0]]["at"][:1] == [name]:
+        return Sort("at", descending, asked=True)
+    for type_ in types:
+        found = known.parameter(type_, name, tenant)
+        if found is None or found.kind in ("composite", "special") or not found.places:
+            able = [
+                one.name
+                for one in known.parameters(type_, tenant).values()
+                if one.kind not in ("composite", "special") and one.places
+            ]
+            raise unknown(f"_sort {type_}", name, [*able, "_lastUpdated", "_id"])
+    return Sort("param", descending, name, asked=True)

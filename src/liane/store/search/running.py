@@ -1,76 +1,49 @@
-"""How is a question answered with as little reading as possible, one page at a time?
-
-The builder, not PostgreSQL's planner, chooses the way in: the patient's own rows when a patient is
-named, otherwise the index that leads to the fewest rows (a bounded probe counts them). Everything
-else is tested on the rows found.
-"""
+"""How is a question answered, one page at a time?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from liane.fhir import definitions
 from liane.store.database import Tx
-from liane.store.keys import key, order_of
-from liane.store.search.conditions import condition
+from liane.store.keys import key
+from liane.store.search.compartments import in_compartment
 from liane.store.search.cursors import Mark, decode, encode
-from liane.store.search.model import Criterion, Page, Query, Restriction, Sort
+from liane.store.search.model import Page, Query, Restriction, Sight, Sort, sight_of
 from liane.store.search.parsing import parse_query
-from liane.store.search.sqltext import Arguments
-from liane.store.search.ways import Condition, all_of, dates_condition
+from liane.store.search.planning import Plan, conditions_of, leader_of, moments_hold, plan_for
+from liane.store.search.refusals import refused
+from liane.store.search.sorting import Place, after, beyond, column_order, order_by, places
+from liane.store.search.ways import Condition, all_of
 from liane.store.versions import Version
 
-PROBE_LIMIT = 2000
 CUSTOM_PLANS = "set local plan_cache_mode = force_custom_plan"
 """The planner must see the values: a hash may lead to one row or to a million."""
+WALKED_FIRST = 400
+"""So many rows are walked along the order before a way that reads very much is taken."""
+COUNTED_EXACTLY = 20_000
+"""An estimate is exact up to here."""
 
-_COLUMNS = "r.rid, r.at, r.type, r.id, r.version, r.updated, false as deleted, r.body"
-
-
-@dataclass(slots=True)
-class Plan:
-    """Where the rows come from, what is asked of them, and in which order they come."""
-
-    source: str
-    tests: list[str]
-    order: str
-    arguments: Arguments
-    streamed: bool = False
-    after: list[str] = field(default_factory=list)
-
-    def page(self, count: int) -> str:
-        """The statement for one page."""
-        tests = " and ".join([*self.tests, *self.after])
-        limit = self.arguments.add(count, "bigint")
-        return f"select {_COLUMNS} from {self.source} where {tests} order by {self.order} limit {limit}"  # noqa: E501, S608 - names are ours, values are arguments
-
-    def total(self) -> str:
-        """The statement that counts all of them."""
-        return f"select count(*) from {self.source} where {' and '.join(self.tests)}"  # noqa: S608
+COLUMNS = "r.rid, r.at, r.type, r.id, r.version, r.updated, false as deleted, r.body"
 
 
-async def run(tx: Tx, query: Query, restriction: Restriction | None = None) -> Page:
+async def run(tx: Tx, query: Query, restriction: Restriction | Sight | None = None) -> Page:
     """Answer `query` with the rows that `restriction` lets be seen (None: all of them)."""
     from liane.store.search.including import included
+    from liane.store.search.several import run_several
 
+    sight = sight_of(restriction)
     await tx.execute(CUSTOM_PLANS)
-    conditions = await conditions_of(tx, query, restriction)
-    total = None
-    if query.total or query.only_total:
-        counting = await plan_of(tx, query, conditions, restriction, None)
-        total = (await counting.arguments.fetch(tx, counting.total()))[0][0]
+    if query.types:
+        return await run_several(tx, query, sight)
+    asking = await Asked.of(tx, query, sight)
+    total = await asking.total() if query.total or query.only_total else None
     if query.only_total:
         return Page([], total=total)
-    mark = None if query.cursor is None else decode(query.cursor, query.sort)
-    plan = await plan_of(tx, query, conditions, restriction, mark)
-    rows = await plan.arguments.fetch(tx, plan.page(query.count + 1))
-    shown = rows[: query.count]
-    versions = [version_of(row) for row in shown]
-    more = len(rows) > len(shown)
-    cursor = encode(query.sort, shown[-1]) if more and shown else None
-    return Page(versions, await included(tx, query, versions, restriction), total, cursor)
+    page = await asking.page()
+    return replace(page, included=await included(tx, query, page.versions, sight), total=total)
 
 
 def version_of(row: Any) -> Version:
@@ -80,139 +53,264 @@ def version_of(row: Any) -> Version:
     )
 
 
-async def conditions_of(tx: Tx, query: Query, restriction: Restriction | None) -> list[Condition]:
-    """All criteria as conditions; chains are resolved to the ids that they lead to."""
-    from liane.store.search.chaining import chained_condition
+class Asked:
+    """One question to one type, its conditions known."""
 
-    found: list[Condition] = []
-    dates: dict[str, list[Sequence[str]]] = {}
-    for asked in query.criteria:
-        if asked.chain is not None:
-            found.append(await chained_condition(tx, query.type, asked, restriction))
-        elif _bounds_one_date(query.type, asked):
-            dates.setdefault(asked.param, []).append(asked.values)
+    def __init__(self, tx: Tx, query: Query, sight: Sight, conditions: list[Condition]) -> None:
+        self.tx = tx
+        self.query = query
+        self.sight = sight
+        self.conditions = conditions
+        self.probes: dict[str, int] = {}
+
+    @classmethod
+    async def of(cls, tx: Tx, query: Query, sight: Sight) -> Asked:
+        """The question with its chains resolved."""
+        conditions = await conditions_of(tx, query.type, query.criteria, sight)
+        if query.compartment is not None:
+            conditions.append(in_compartment(tx.tenant, query.type, query.compartment))
+        return cls(tx, query, sight, conditions)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether an index has the order asked."""
+        return len(self.query.sorts) == 1 and self.query.sort.column != "param"
+
+    async def total(self) -> int:
+        """How many there are."""
+        leader = await leader_of(self.tx, self.query.type, self.conditions)
+        plan = await self._plan(leader, by_date=False)
+        counted = _by_keys_alone(plan, self.conditions, self.query.type, self.sight)
+        if counted is not None:
+            return int((await plan.arguments.fetch(self.tx, counted))[0][0])
+        if self.query.estimate:
+            return await _estimated(self.tx, plan)
+        sql = f"select count(*) from {plan.source} where {plan.where}"  # noqa: S608 - names are ours, values are arguments
+        return int((await plan.arguments.fetch(self.tx, sql))[0][0])
+
+    async def page(self) -> Page:
+        """One page, with the cursors of its neighbours."""
+        query = self.query
+        mark = None if query.cursor is None else decode(query.cursor, query.sorts)
+        if self.indexed:
+            rows, more = await self._walked(mark)
+            values: list[Sequence[Any]] = [()] * len(rows)
         else:
-            found.append(condition(tx.tenant, query.type, asked))
-    found += [dates_condition(tx.tenant, query.type, p, groups) for p, groups in dates.items()]
-    return found
+            rows, more, values = await self._sorted(mark)
+        before = mark is not None and (not mark.backwards or more)
+        behind = more if mark is None or not mark.backwards else True
+        following = previous = None
+        if rows and behind:
+            following = encode(query.sorts, rows[-1], values[-1])
+        if rows and before:
+            previous = encode(query.sorts, rows[0], values[0], backwards=True)
+        return Page([version_of(row) for row in rows], [], None, following, previous)
 
-
-def _bounds_one_date(type_: str, asked: Criterion) -> bool:
-    """Two bounds of the main date (single in every type) are one stretch of the index."""
-    main = definitions.resources()[type_]["at"]
-    return asked.kind == "date" and asked.modifier is None and main[:1] == [asked.param]
-
-
-async def plan_of(
-    tx: Tx,
-    query: Query,
-    conditions: list[Condition],
-    restriction: Restriction | None,
-    mark: Mark | None,
-) -> Plan:
-    """The way in, the tests and the order."""
-    arguments = Arguments()
-    leader = await _leader(tx, query, conditions)
-    stream = leader is not None and leader.hashes is not None and len(leader.hashes) == 1
-    stream = stream and query.sort.column == "at"
-    tests = [
-        "r.tenant = current_setting('liane.tenant')::smallint",
-        f"r.type = {arguments.add(query.type, 'text')}",
-    ]
-    source = "record.resource r"
-    if stream and leader is not None and leader.hashes is not None:
-        source = "record.ix k join record.resource r on r.rid = k.rid"
-        tests.append(f"k.h = {arguments.add(leader.hashes[0], 'bigint')}")
-    elif leader is not None and leader.way is not None:
-        tests.append(f"r.rid in ({leader.way(arguments)})")
-    for one in conditions:
-        tests += _tests(one, arguments, leads=one is leader)
-    if restriction is not None:
-        tied = bool(definitions.resources()[query.type]["patient"]) or query.type == "Patient"
-        if tied or not restriction.patientless:
-            tests.append(arguments.restriction(restriction, "r.patient", may_lack=True))
-    plan = Plan(source, tests, _order(query.sort, stream), arguments, stream)
-    if mark is not None:
-        plan.after.append(_after(query.sort, stream, mark, arguments))
-    return plan
-
-
-def _tests(one: Condition, arguments: Arguments, *, leads: bool) -> list[str]:
-    tests = []
-    if one.ids is not None:
-        tests.append(f"r.id = any({arguments.add(one.ids, 'text[]')})")
-    if one.patients is not None:
-        tests.append(_patients(one.patients, arguments))
-    if one.test is not None and not (leads and one.exact_way):
-        tests.append(one.test(arguments))
-    elif one.test is None and one.way is not None and not leads:
-        tests.append(f"r.rid in ({one.way(arguments)})")
-    return tests
-
-
-def _patients(patients: list[str], arguments: Arguments) -> str:
-    if len(patients) == 1:
-        return f"r.patient = {arguments.add(patients[0], 'text')}"
-    return f"r.patient = any({arguments.add(patients, 'text[]')})"
-
-
-async def _leader(tx: Tx, query: Query, conditions: list[Condition]) -> Condition | None:
-    """The condition whose index is read; None when the rows of named patients or ids are."""
-    if any(one.patients is not None or one.ids is not None for one in conditions):
-        return None
-    leading = [one for one in conditions if one.way is not None]
-    if not leading and query.sort.column == "id":
-        return None
-    leading = leading or [all_of(tx.tenant, query.type)]
-    if len(leading) == 1 and query.sort.column != "updated":
-        return leading[0]
-    arguments = Arguments()
-    probes = ", ".join(
-        f"(select count(*) from (select 1 from ({one.way(arguments)}) w limit {PROBE_LIMIT}) p)"  # noqa: S608
-        for one in leading
-        if one.way is not None
-    )
-    (counts,) = await arguments.fetch(tx, f"select {probes}")
-    fewest = min(range(len(leading)), key=lambda n: counts[n])
-    if query.sort.column == "updated" and counts[fewest] >= PROBE_LIMIT:
-        return None  # so many that walking along the order finds a page sooner
-    return leading[fewest]
-
-
-def _order(sort: Sort, stream: bool) -> str:
-    if stream:
-        return "k.s, k.rid" if sort.descending else "k.s desc, k.rid desc"
-    return {
-        ("at", True): "r.at desc, r.rid",
-        ("at", False): "r.at, r.rid desc",
-        ("updated", True): "r.updated desc, r.rid desc",
-        ("updated", False): "r.updated, r.rid",
-        ("id", True): "r.id desc",
-        ("id", False): "r.id",
-    }[sort.column, sort.descending]
-
-
-def _after(sort: Sort, stream: bool, mark: Mark, a: Arguments) -> str:
-    """Only what follows the last row of the page before."""
-    rid = a.add(mark.rid, "bigint")
-    sign = "<" if sort.descending else ">"
-    if stream:
-        place = a.add(order_of(mark.at), "bigint")
-        return f"(k.s, k.rid) {'>' if sort.descending else '<'} ({place}, {rid})"
-    if sort.column == "id":
-        return f"r.id {sign} {a.add(mark.id, 'text')}"
-    if sort.column == "updated":
-        return f"(r.updated, r.rid) {sign} ({a.add(mark.updated, 'timestamptz')}, {rid})"
-    if mark.at is None:
-        return (
-            f"(r.at is not null or r.rid > {rid})"
-            if sort.descending
-            else f"(r.at is null and r.rid < {rid})"
+    async def _plan(self, leader: Condition | None, *, by_date: bool) -> Plan:
+        bounded = (
+            by_date
+            and leader is not None
+            and leader.hashes is not None
+            and await moments_hold(self.tx, self.conditions)
         )
-    at = a.add(mark.at, "timestamptz")
-    if sort.descending:
-        return f"(r.at <= {at} and (r.at < {at} or r.rid > {rid}))"
-    return f"(r.at is null or (r.at >= {at} and (r.at > {at} or r.rid < {rid})))"
+        return plan_for(
+            self.query.type, self.conditions, self.sight, leader, by_date=by_date, bounded=bounded
+        )
+
+    async def plan(self) -> Plan:
+        """The way that a page takes."""
+        sort = self.query.sort
+        order = sort.column if self.indexed else ""
+        leader = await leader_of(self.tx, self.query.type, self.conditions, order, self.probes)
+        plan = await self._plan(leader, by_date=order == "at")
+        plan.probes = self.probes
+        return plan
+
+    async def _walked(self, mark: Mark | None) -> tuple[list[Any], bool]:
+        """A page in an order that an index has; going backwards is the opposite order."""
+        plan = await self.plan()
+        sort = self.query.sort
+        if sort.column == "at" and sort.asked and sort.descending:
+            return await self._undated_last(plan, mark)
+        rows = await self._stretch(plan, sort, mark, self.query.count + 1)
+        return cut(rows, self.query.count, mark)
+
+    async def _stretch(
+        self, plan: Plan, sort: Sort, mark: Mark | None, count: int, *more: str
+    ) -> list[Any]:
+        if plan.leader is not None and plan.leader.heavy and sort.column == "at" and not more:
+            found = await self._first_steps(_turned(sort, mark), mark, count)
+            if len(found) == count:
+                return found
+        sql = self._statement(plan, sort, mark, count, *more)
+        return await plan.arguments.fetch(self.tx, sql)
+
+    def _statement(self, plan: Plan, sort: Sort, mark: Mark | None, count: int, *more: str) -> str:
+        turned = _turned(sort, mark)
+        a = plan.arguments
+        tests = [*plan.tests, *more]
+        if mark is not None and mark.rid >= 0:
+            tests.append(after(turned, mark, a, stream=plan.streamed))
+        limit = a.add(count, "bigint")
+        order = column_order(turned, stream=plan.streamed)
+        return f"select {COLUMNS} from {plan.source} where {' and '.join(tests)} order by {order} limit {limit}"  # noqa: E501, S608
+
+    async def statement(self) -> tuple[Plan, str]:
+        """The way of the first page and its SQL, for explanations."""
+        plan = await self.plan()
+        if self.indexed:
+            return plan, self._statement(plan, self.query.sort, None, self.query.count + 1)
+        kept = places(self.query.type, self.query.sorts, self.tx.tenant)
+        return plan, self._sorted_statement(plan, kept, None)
+
+    async def _first_steps(self, turned: Sort, mark: Mark | None, count: int) -> list[Any]:
+        """A page found within the first rows of the order spares a way that reads very much."""
+        walk = plan_for(
+            self.query.type,
+            [one for one in self.conditions if one.test is not None],
+            self.sight,
+            all_of(self.tx.tenant, self.query.type),
+            by_date=True,
+            bounded=False,
+        )
+        if any(one.test is None for one in self.conditions):
+            return []
+        a = walk.arguments
+        start = "" if mark is None else f" where {after(turned, mark, a, stream=True)}"
+        order = column_order(turned, stream=True)
+        first, _, rest = walk.source.partition(" k join ")
+        source = (
+            f"(select * from {first} k{start} order by {order} limit {WALKED_FIRST}) k join {rest}"  # noqa: S608
+        )
+        limit = a.add(count, "bigint")
+        sql = f"select {COLUMNS} from {source} where {walk.where} order by {order} limit {limit}"  # noqa: S608
+        return await a.fetch(self.tx, sql)
+
+    async def _undated_last(self, plan: Plan, mark: Mark | None) -> tuple[list[Any], bool]:
+        """Newest first as the client asked it: rows without a date stand at the end."""
+        count = self.query.count
+        backwards = mark is not None and mark.backwards
+        if mark is None:
+            rows = await self._stretch(plan, self.query.sort, None, count + 1)
+            if len(rows) <= count:
+                return [*_dated(rows), *_undated(rows)], False
+            if not _undated(rows):
+                return cut(rows, count, None)
+        dated, undated = "r.at is not null", "r.at is null"
+        parts = [undated, dated] if backwards else [dated, undated]
+        if mark is not None and (mark.at is None) != (parts[0] == undated):
+            parts = parts[1:]
+        found: list[Any] = []
+        for n, part in enumerate(parts):
+            here = mark if n == 0 else None
+            if here is None and backwards:
+                here = _END
+            found += await self._stretch(plan, self.query.sort, here, count + 1 - len(found), part)
+            if len(found) > count:
+                break
+        return cut(found, count, mark)
+
+    async def _sorted(self, mark: Mark | None) -> tuple[list[Any], bool, list[Sequence[Any]]]:
+        """A page in an order that no index has: the values are read, then sorted."""
+        query = self.query
+        plan = await self.plan()
+        a = plan.arguments
+        kept = places(query.type, query.sorts, self.tx.tenant)
+        sql = self._sorted_statement(plan, kept, mark)
+        rows, more = cut(await a.fetch(self.tx, sql), query.count, mark)
+        values: list[Sequence[Any]] = [
+            [row[f"s{n}"] for n in range(1, len(kept) + 1)] for row in rows
+        ]
+        return rows, more, values
+
+    def _sorted_statement(self, plan: Plan, kept: Sequence[Place], mark: Mark | None) -> str:
+        query, a = self.query, plan.arguments
+        backwards = mark is not None and mark.backwards
+        named = ", ".join(f"{place.sql} as s{n}" for n, place in enumerate(kept, 1))
+        where = ""
+        if mark is not None:
+            refuse_other_values(kept, mark)
+            where = f" where {beyond(kept, mark.values, mark.rid, a, backwards=backwards)}"
+        limit = a.add(query.count + 1, "bigint")
+        keyed = f"select r.rid, {named} from {plan.source} where {plan.where}"  # noqa: S608
+        names = ", ".join(f"o.s{n}" for n in range(1, len(kept) + 1))
+        order = order_by(kept, backwards=backwards)
+        outer = ", ".join(f"o.{part.strip()}" for part in order.split(","))
+        return (
+            f"select {COLUMNS}, {names} from (select * from ({keyed}) s{where} order by {order} "  # noqa: S608
+            f"limit {limit}) o join record.resource r on r.rid = o.rid order by {outer}"
+        )
+
+
+def _turned(sort: Sort, mark: Mark | None) -> Sort:
+    """Going backwards is going forwards in the opposite order."""
+    backwards = mark is not None and mark.backwards
+    return replace(sort, descending=sort.descending != backwards)
+
+
+_END = Mark(-1, None, None, "", backwards=True)
+"""Going backwards from beyond the last row."""
+
+
+def _dated(rows: Sequence[Any]) -> list[Any]:
+    return [row for row in rows if row["at"] is not None]
+
+
+def _undated(rows: Sequence[Any]) -> list[Any]:
+    return [row for row in rows if row["at"] is None]
+
+
+def cut(rows: Sequence[Any], count: int, mark: Mark | None) -> tuple[list[Any], bool]:
+    """The page, in the order of the client, and whether more lies beyond it."""
+    kept = list(rows[:count])
+    if mark is not None and mark.backwards:
+        kept.reverse()
+    return kept, len(rows) > count
+
+
+_KINDS = {"timestamptz": datetime, "float8": (int, float), "text": str}
+
+
+def refuse_other_values(kept: Sequence[Place], mark: Mark) -> None:
+    """Raise `Invalid` when the cursor holds values of another kind than the order has."""
+    fits = len(kept) == len(mark.values) and all(
+        value is None or isinstance(value, _KINDS[place.cast])  # type: ignore[arg-type]
+        for place, value in zip(kept, mark.values, strict=False)
+    )
+    if not fits:
+        raise refused(
+            "_cursor ne vient pas de cette recherche.",
+            "_cursor is not of this search.",
+            ["_cursor"],
+        )
+
+
+def _by_keys_alone(
+    plan: Plan, conditions: Sequence[Condition], type_: str, sight: Sight
+) -> str | None:
+    """A count that needs no row: one exact key, and everything may be seen."""
+    leader = plan.leader
+    if leader is None or leader.hashes is None or not leader.exact_way or sight(type_) is not None:
+        return None
+    if any(one is not leader for one in conditions):
+        return None
+    distinct = "distinct rid" if len(leader.hashes) > 1 else "*"
+    hashes = plan.arguments.add(leader.hashes, "bigint[]")
+    return f"select count({distinct}) from record.ix where h = any({hashes})"  # noqa: S608
+
+
+async def _estimated(tx: Tx, plan: Plan) -> int:
+    """Exact while small; beyond that, as the statistics of the database have it."""
+    a = plan.arguments
+    sql = f"select count(*) from (select from {plan.source} where {plan.where} limit {COUNTED_EXACTLY}) q"  # noqa: E501, S608
+    counted = int((await a.fetch(tx, sql))[0][0])
+    if counted < COUNTED_EXACTLY:
+        return counted
+    import json
+
+    text, values = a.used(f"select 1 from {plan.source} where {plan.where}")  # noqa: S608
+    told = json.loads((await tx.fetch(f"explain (format json) {text}", *values))[0][0])
+    return max(counted, int(told[0]["Plan"]["Plan Rows"]))
 
 
 async def find_for_condition(tx: Tx, type_: str, items: Sequence[tuple[str, str]]) -> list[Version]:
@@ -225,5 +323,5 @@ async def find_for_condition(tx: Tx, type_: str, items: Sequence[tuple[str, str]
     await tx.execute(
         "select pg_advisory_xact_lock($1)", key(tx.tenant, type_, "_condition", "lock", told)
     )
-    query = parse_query(type_, [*items, ("_count", "2")])
+    query = parse_query(type_, [*items, ("_count", "2")], tenant=tx.tenant)
     return (await run(tx, query)).versions

@@ -13,15 +13,21 @@ _PLACE = re.compile(r"\{(patient|\d+)\}")
 
 
 class Arguments:
-    """The arguments of one statement, numbered as they are added."""
+    """The arguments of one statement, numbered as they are added; and names for its tables."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
+        self._names = 0
 
     def add(self, value: Any, cast: str) -> str:
         """The placeholder for `value`, with its PostgreSQL type."""
         self.values.append(value)
         return f"${len(self.values)}::{cast}"
+
+    def name(self) -> str:
+        """A name for a table of a subquery that no other has."""
+        self._names += 1
+        return f"t{self._names}"
 
     def used(self, sql: str) -> tuple[str, list[Any]]:
         """`sql` with only the arguments that it names, numbered anew: a comparison may need just
