@@ -37,7 +37,9 @@ __all__ = [
     "Quantity",
     "TooCostly",
     "Wrong",
+    "at",
     "compile",
+    "environment",
     "node_of",
 ]
 
@@ -54,7 +56,7 @@ class Path:
     def evaluate(self, node: Any, **options: Any) -> list[Any]:
         """What the expression gives: the JSON of elements, Python values for the rest.
 
-        `node` is a resource, or an element as `node_of(value, type)`. Options: see `nodes`.
+        `node` is a resource, or an element as `node_of(value, type)`. Options: see `environment`.
         """
         return [plain(item) for item in self.nodes(node, **options)]
 
@@ -62,54 +64,61 @@ class Path:
         """The answer of an invariant: an empty answer is true."""
         return truth(self.nodes(node, as_many=True, **options)) is not False
 
-    def nodes(
-        self,
-        node: Any,
-        *,
-        resource: Any = None,
-        root: Any = None,
-        variables: Mapping[str, Any] | None = None,
-        resolve: Resolve | None = None,
-        member_of: MemberOf | None = None,
-        conforms: Conforms | None = None,
-        now: datetime | None = None,
-        strict: bool = False,
-        locating: bool = False,
-        as_many: bool = False,
-        steps: int = LIMIT_STEPS,
-    ) -> Items:
-        """As `evaluate`, elements as `Node` with their type.
+    def nodes(self, node: Any, **options: Any) -> Items:
+        """As `evaluate`, elements as `Node` with their type. Raises `Wrong`, `TooCostly`."""
+        return self.run(environment(node, **options))
 
-        `resource` is `%resource` (default: the node), `root` `%rootResource` (default: the
-        resource). `strict` refuses members that a type does not have. `locating` makes each Node
-        know its place. `as_many` lets `as(T)` work on several items. Raises `Wrong`, `TooCostly`.
-        """
-        here = node_of(node)
-        own = here if resource is None else node_of(resource)
-        env = Environment(
-            context=[here],
-            resource=[own],
-            root=[own if root is None else node_of(root)],
-            variables=variables or {},
-            resolve=resolve,
-            member_of=member_of,
-            conforms=conforms,
-            now=now or datetime.now(UTC),
-            strict=strict,
-            locating=locating,
-            as_many=as_many,
-            left=steps,
-        )
-        return self.run(env)
+    def counted(self, node: Any, **options: Any) -> tuple[list[Any], int]:
+        """As `evaluate`, with the number of steps it took."""
+        env = environment(node, **options)
+        before = env.left
+        return [plain(item) for item in self.run(env)], before - env.left
 
     def run(self, env: Environment) -> Items:
-        """Evaluate in a prepared environment, for callers that test many expressions on one
-        resource: see `Environment.at`.
-        """
+        """Evaluate in a prepared environment, for callers with many expressions: see `at`."""
         try:
             return self._run(Scope(env, env.context), env.context)
         except RecursionError:
             raise TooCostly("trop d’imbrications", "nests too deeply") from None
+
+
+def environment(
+    node: Any,
+    *,
+    resource: Any = None,
+    root: Any = None,
+    variables: Mapping[str, Any] | None = None,
+    resolve: Resolve | None = None,
+    member_of: MemberOf | None = None,
+    conforms: Conforms | None = None,
+    now: datetime | None = None,
+    strict: bool = False,
+    locating: bool = False,
+    as_many: bool = False,
+    steps: int = LIMIT_STEPS,
+) -> Environment:
+    """What an expression knows.
+
+    `resource` is `%resource` (default: the node), `root` `%rootResource` (default: the resource).
+    `strict` refuses members that a type does not have. `locating` makes each Node know its place.
+    `as_many` lets `as(T)` work on several items.
+    """
+    here = node_of(node)
+    own = here if resource is None else node_of(resource)
+    return Environment(
+        context=[here],
+        resource=[own],
+        root=[own if root is None else node_of(root)],
+        variables=variables or {},
+        resolve=resolve,
+        member_of=member_of,
+        conforms=conforms,
+        now=now or datetime.now(UTC),
+        strict=strict,
+        locating=locating,
+        as_many=as_many,
+        left=steps,
+    )
 
 
 def at(env: Environment, node: Any) -> Environment:

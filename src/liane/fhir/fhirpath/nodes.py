@@ -78,6 +78,18 @@ def named(node: Node, name: str, out: Items, *, locating: bool = False) -> bool:
     return True
 
 
+def keyed(node: Node, key: str) -> Items | None:
+    """The children under a JSON key (`valueQuantity`); None when the type has no such key."""
+    entry = shape(node.type).keyed.get(key)
+    if entry is None:
+        return None
+    out: Items = []
+    value = node.value if type(node.value) is dict else node.extra
+    if type(value) is dict:
+        _take(node, value, entry[1], out, locating=False)
+    return out
+
+
 def _take(node: Node, value: Any, member: Member, out: Items, *, locating: bool) -> None:
     child = value.get(member.key)
     extra = value.get(member.shadow) if member.type in PRIMITIVES else None
