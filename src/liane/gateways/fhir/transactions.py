@@ -17,7 +17,6 @@ from liane.gateways.fhir import authority, dispatch, patching
 from liane.gateways.fhir.conditions import Q, condition_key, lock_criteria, matching
 from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.links import rename
-from liane.gateways.fhir.patching import patched
 from liane.gateways.fhir.planning import Plan, conditional_links, plan_of, sender_base
 from liane.gateways.fhir.writes import gone, require_match, told
 from liane.store import Tx
