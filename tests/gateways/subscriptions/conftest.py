@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +14,24 @@ import httpx
 import pytest
 import uvicorn
 from litestar import Litestar
-from tests.gateways.fhir.conftest import ACTORS, Fhir
 
 from liane.access.actor import Actor
 from liane.access.sessions import Limits, Sessions
 from liane.fhir import json as fhir_json
 from liane.gateways.fhir import fhir_router
-from liane.gateways.subscriptions import Policy, serve, subscription_writer, topic_writer
+from liane.gateways.subscriptions import (
+    Policy,
+    Sockets,
+    serve,
+    subscription_writer,
+    topic_writer,
+)
 from liane.gateways.subscriptions.owners import Standing
 from liane.rooms import record
 from liane.store import Database, sequencer
 from liane.store.blobs import Blobs
 from liane.ui.services import Services
+from tests.gateways.fhir.conftest import ACTORS, Fhir
 
 BASE = "http://liane/fhir"
 PROFILE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
@@ -261,3 +268,90 @@ async def until(what: Callable[[], Awaitable[bool]], seconds: float = 20) -> Non
     async with asyncio.timeout(seconds):
         while not await what():
             await asyncio.sleep(0.05)
+
+
+@dataclass
+class Site:
+    """The FHIR door and its socket on a real port."""
+
+    url: str
+    policy: Policy
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, token: str = "all"
+    ) -> dict[str, Any]:
+        content = None if body is None else fhir_json.dump_bytes(body)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/fhir+json",
+        }
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            answer = await http.request(method, self.url + path, content=content, headers=headers)
+        assert answer.status_code < 300, answer.text
+        return fhir_json.loads(answer.content)
+
+    async def binding(self, id_: str, token: str = "all") -> tuple[str, str]:
+        """A token, and where the socket is."""
+        found = await self.ask("GET", f"/Subscription/{id_}/$get-ws-binding-token", token=token)
+        values = {
+            one["name"]: one.get("valueString") or one.get("valueUrl") for one in found["parameter"]
+        }
+        return values["token"], values["websocket-url"]
+
+
+@contextlib.asynccontextmanager
+async def serving_site(
+    database: Database, blobs: Blobs, home: Path, standings: dict[str, Standing]
+) -> AsyncIterator[Site]:
+    """A web node of its own."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    root = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    here = frozenset({"127.0.0.1"})
+    policy = Policy(base=f"{root}/fhir", hosts=here, plain_hosts=here)
+    services = Services(
+        database=database,
+        blobs=blobs,
+        home=home,
+        sessions=Sessions(database, Limits()),
+        base_url=root,
+    )
+
+    async def check(token: str) -> Actor | None:
+        return ACTORS.get(token)
+
+    async def standing_of(kind: str, name: str) -> Standing | None:
+        del kind
+        return standings.get(name)
+
+    sockets = Sockets(database, policy, standing_of, check)
+    writers = {"Subscription": subscription_writer(policy, record.write_resources)}
+    app = Litestar(
+        [fhir_router(services, check, writers), sockets.handler()],
+        openapi_config=None,
+        logging_config=None,
+    )
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, ws="websockets-sansio", access_log=False
+    )
+    server = uvicorn.Server(config)
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[listening])),
+        asyncio.create_task(sockets.run()),
+    ]
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield Site(policy.base, policy)
+    finally:
+        server.should_exit = True
+        tasks[1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def site(
+    database: Database, blobs: Blobs, tmp_path: Path, standings: dict[str, Standing]
+) -> AsyncIterator[Site]:
+    async with serving_site(database, blobs, tmp_path, standings) as one:
+        yield one

@@ -24,6 +24,7 @@ from liane.gateways.subscriptions.policy import Policy
 from liane.gateways.subscriptions.reading import read
 from liane.gateways.subscriptions.registering import written_topics
 from liane.gateways.subscriptions.state import TROUBLE, Q, State, state_from
+from liane.gateways.subscriptions.transitions import NOT_ANY_MORE, become
 from liane.store import Database, Tx
 from liane.store.changes import Change, read_since
 
@@ -72,11 +73,23 @@ class Placer:
             await self._know_topics(tx, position, changes)
             # Read after the changes: a subscription made before a change is seen with it.
             live = [state_from(row) for row in await tx.fetch(Q["live"])]
+            readers: dict[str, Reader | None] = {}
             if live:
-                await self._number(tx, live, changes)
+                readers = await self._number(tx, live, changes)
             await tx.execute(Q["move_place"], changes[-1].position)
         self._position = changes[-1].position
+        for state in live:
+            if readers.get(state.id, state) is None:
+                await become(self._database, state, "off", NOT_ANY_MORE)
         return len(changes) >= BATCH // 2
+
+    async def dismiss(self) -> None:
+        """Switch off what belongs to programs and accounts that are closed."""
+        async with self._database.reading() as tx:
+            live = [state_from(row) for row in await tx.fetch(Q["live"])]
+            gone = [one for one in live if await self._owners.reader(tx, one) is None]
+        for state in gone:
+            await become(self._database, state, "off", NOT_ANY_MORE)
 
     async def _know_topics(self, tx: Tx, position: int, changes: Sequence[Change]) -> None:
         """Topics are read again when some have changed, or when another process was at work."""
@@ -91,14 +104,15 @@ class Placer:
                 log.warning("subscriptions: a topic cannot be read: %s", problem)
                 self._topics = self._topics or {}
 
-    async def _number(self, tx: Tx, live: Sequence[State], changes: Sequence[Change]) -> None:
+    async def _number(
+        self, tx: Tx, live: Sequence[State], changes: Sequence[Change]
+    ) -> dict[str, Reader | None]:
+        """Number the events in these changes; the owners asked on the way."""
         wishes = [(state, wish) for state in live if (wish := self._wish(state, tx)) is not None]
         types = {type_ for _, wish in wishes for type_ in self._types(wish)}
         wanted = [c for c in changes if c.type in types and c.id is not None and c.version]
-        if not wanted:
-            return
-        happenings = await _happenings(tx, wanted)
         readers: dict[str, Reader | None] = {}
+        happenings = await _happenings(tx, wanted)
         rows: list[tuple[Any, ...]] = []
         counts: dict[str, int] = {}
         for change, happening in zip(wanted, happenings, strict=True):
@@ -114,6 +128,7 @@ class Placer:
             ids, numbers = list(counts), list(counts.values())
             await tx.execute(Q["number_events"], tx.tenant, ids, numbers, *columns)
             await tx.execute(Q["wake"], str(tx.tenant))
+        return readers
 
     def _concerns(self, wish: Wish, happening: Happening) -> bool:
         try:

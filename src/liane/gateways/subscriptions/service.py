@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from liane.gateways.subscriptions.attempts import Attempts
@@ -20,7 +21,8 @@ from liane.store import Database, changes
 
 log = logging.getLogger(__name__)
 
-TIDY_SECONDS = 600.0
+TIDY_SECONDS = 60.0
+DISMISS_SECONDS = 20.0
 
 
 async def serve(
@@ -31,15 +33,17 @@ async def serve(
     process = Process(database)
     hooks = RestHooks(policy)
     grown = asyncio.Event()
+    placer = Placer(database, owners, policy)
     deliverer = Deliverer(database, process, Attempts(Turns(database, owners, policy), hooks))
     tasks = [
         asyncio.create_task(one)
         for one in (
             process.run(stop),
             changes.listen(database.dsn, stop, lambda _: grown.set(), tenant=database.tenant),
-            Placer(database, owners, policy).run(stop, grown),
+            placer.run(stop, grown),
             deliverer.run(stop),
-            _tidy(database, policy, stop),
+            _again(stop, DISMISS_SECONDS, placer.dismiss),
+            _again(stop, TIDY_SECONDS, lambda: _tidy(database, policy)),
         )
     ]
     try:
@@ -50,15 +54,20 @@ async def serve(
         await hooks.close()
 
 
-async def _tidy(database: Database, policy: Policy, stop: asyncio.Event) -> None:
+async def _tidy(database: Database, policy: Policy) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(Q["forget_events"], tx.now - timedelta(days=policy.keep_days))
+        await tx.execute(D["forget_bindings"], tx.now)
+
+
+async def _again(stop: asyncio.Event, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` every so often until `stop`; a failure is tried again the next time."""
     while not stop.is_set():
         try:
-            async with database.transaction() as tx:
-                await tx.execute(Q["forget_events"], tx.now - timedelta(days=policy.keep_days))
-                await tx.execute(D["forget_bindings"], tx.now)
+            await work()
         except TROUBLE as failure:
-            log.warning("old events are not forgotten yet: %s", failure)
+            log.warning("subscriptions: upkeep is put off: %s", failure)
         try:
-            await asyncio.wait_for(stop.wait(), TIDY_SECONDS)
+            await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:
             pass

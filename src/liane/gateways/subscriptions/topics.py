@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, cast
 
+from liane.base.errors import LianeError
 from liane.fhir import definitions
 from liane.gateways.subscriptions.criteria import parse, refused
 from liane.gateways.subscriptions.model import Action, Topic, Trigger
+from liane.gateways.subscriptions.paths import check_path
 
 Json = Mapping[str, Any]
 
@@ -37,8 +39,6 @@ _CLINICAL: tuple[tuple[str, str, str, str, str, str, str], ...] = (
      "Encounter", "update", "status=in-progress", "status=in-progress"),
     ("report-issued", "Report issued", "A report becomes final or is amended.",
      "DiagnosticReport", "create update", "status:not=final", "status=final,amended,corrected"),
-    ("result-critical", "Critical result", "A result far outside its limits is filed.",
-     "Observation", "create update", "interpretation:not=HH,LL,AA", "interpretation=HH,LL,AA"),
     ("document-filed", "Document filed", "A document is added to a record.",
      "DocumentReference", "create", "", "status=current"),
     ("prescription", "Prescription", "A medication is prescribed, changed or stopped.",
@@ -52,10 +52,26 @@ _CLINICAL: tuple[tuple[str, str, str, str, str, str, str], ...] = (
 )  # fmt: skip
 
 
+_CRITICAL = "interpretation.coding.where(code = 'HH' or code = 'LL' or code = 'AA').exists()"
+
+
 @cache
 def clinical() -> tuple[Topic, ...]:
     """The topics with a clinical meaning."""
-    return tuple(_clinical(*line) for line in _CLINICAL)
+    return (*(_clinical(*line) for line in _CLINICAL), _critical())
+
+
+def _critical() -> Topic:
+    """R4 has no search parameter for the interpretation of a result."""
+    trigger = Trigger(
+        "Observation",
+        frozenset({"create", "update"}),
+        path=f"%current.{_CRITICAL} and (%previous.{_CRITICAL}).not()",
+    )
+    tells = "A result far outside its limits is filed."
+    return Topic(
+        f"{OURS}result-critical", "Critical result", tells, (trigger,), {"Observation": _ALL}
+    )
 
 
 def _clinical(
@@ -152,7 +168,7 @@ def _trigger(extension: Json) -> Trigger:
         if outer == "queryCriteria"
         for name, part in _parts(inner)
     }
-    path = str(values.get("fhirPathCriteria") or "")
+    path = "" if query else _checked(str(values.get("fhirPathCriteria") or ""))
     return Trigger(
         type_,
         frozenset(a for a in _ACTIONS if not actions or a in actions),
@@ -162,8 +178,16 @@ def _trigger(extension: Json) -> Trigger:
         query.get("resultForDelete") == "test-passes",
         query.get("requireBoth") is True,
         # With both, the query already says it; FHIRPath serves those who can say it no other way.
-        "" if query else path,
+        path,
     )
+
+
+def _checked(path: str) -> str:
+    try:
+        check_path(path)
+    except LianeError as problem:
+        raise refused("Basic.extension.fhirPathCriteria", problem.fr, problem.en) from problem
+    return path
 
 
 def _query(text: Any, type_: str) -> Any:
@@ -212,6 +236,8 @@ def to_basic(topic: Topic) -> dict[str, Any]:
         if query:
             query.append({"url": "requireBoth", "valueBoolean": trigger.both})
             parts.append({"url": "queryCriteria", "extension": query})
+        if trigger.path:
+            parts.append({"url": "fhirPathCriteria", "valueString": trigger.path})
         listed.append({"url": f"{head}resourceTrigger", "extension": parts})
     coding = {"system": CODE_SYSTEM, "code": CODE}
     return {"resourceType": "Basic", "extension": listed, "code": {"coding": [coding]}}

@@ -15,6 +15,8 @@ from liane.store.sql import queries
 
 D = queries("liane.gateways.subscriptions", "delivery.sql")
 
+NOT_ANY_MORE = "Its owner may not read any more."
+
 
 async def become(
     database: Database, state: State, status: Status, error: str | None = None

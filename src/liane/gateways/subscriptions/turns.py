@@ -16,7 +16,7 @@ from liane.gateways.subscriptions.reading import read
 from liane.gateways.subscriptions.registering import find_topic
 from liane.gateways.subscriptions.state import State
 from liane.gateways.subscriptions.telling import shown_to
-from liane.gateways.subscriptions.transitions import D
+from liane.gateways.subscriptions.transitions import NOT_ANY_MORE, D
 from liane.store import Database, Tx
 
 
@@ -44,7 +44,7 @@ class Turns:
             return "The subscription has ended."
         reader = await self._owners.reader(tx, state)
         if reader is None:
-            return "Its owner may not read any more."
+            return NOT_ANY_MORE
         topic = await find_topic(tx, state.topic) if state.topic else None
         try:
             wish = read({**state.resource, "end": None}, lambda _: topic, self.policy, tx.now)
