@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def main() -> None:
     write(fresh / "compartments.msgpack", compile_compartments(package))
     write(fresh / "value_sets.msgpack", value_sets)
     write(fresh / "structures.msgpack", compile_structures(package))
-    write(fresh / "code_systems.msgpack", compile_code_systems(terminology.systems))
-    write(fresh / "value_set_definitions.msgpack", terminology.definitions())
+    squeeze(fresh / "code_systems.msgpack.z", compile_code_systems(terminology.systems))
+    squeeze(fresh / "value_set_definitions.msgpack.z", terminology.definitions())
     write(fresh / "resources.msgpack", compile_resources(package, parameters))
     write(fresh / "terminology.msgpack", compile_terminology(package))
     write_extractors(fresh, tables, parameters, value_sets)
@@ -70,6 +71,11 @@ def put_in_place(fresh: Path) -> None:
 def write(path: Path, value: object) -> None:
     """One table in one file."""
     path.write_bytes(msgspec.msgpack.encode(value))
+
+
+def squeeze(path: Path, value: object) -> None:
+    """One table in one compressed file."""
+    path.write_bytes(zlib.compress(msgspec.msgpack.encode(value), 9))
 
 
 def compile_parameters(package: Package, tables: dict[str, dict[str, Element]]) -> Parameters:

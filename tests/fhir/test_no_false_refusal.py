@@ -15,6 +15,8 @@ from liane.fhir.profiles.policy import DEFAULT
 from liane.fhir.validation import validate
 
 BREAK_THE_STANDARD = {
+    "activitydefinition-servicerequest-example.json",  # its narrative says nothing (txt-2)
+    "eventdefinition-example.json",  # same
     "fivews.json",  # not abstract, without a baseDefinition (sdf-4)
     "deviceusestatement-example.json",  # reasonReference to a Procedure
     "medicationrequest0301.json",  # dispenseRequest.performer is a Practitioner

@@ -7,6 +7,7 @@ canonical URL, so that a process decodes only those it meets.
 from __future__ import annotations
 
 import json
+import zlib
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ _NOT_R4 = {"MetadataResource", "SubscriptionStatus"}
 
 
 def compile_structures(package: Package) -> dict[str, bytes]:
-    """`{canonical URL: one reduced structure, packed}`; primitive types are left out."""
+    """`{canonical URL: one reduced structure, packed and compressed}`, without primitive types."""
     found: dict[str, bytes] = {}
     for file in FILES:
         text = (package.folder / file).read_text("utf-8")
@@ -33,7 +34,7 @@ def compile_structures(package: Package) -> dict[str, bytes]:
                 continue
             if definition["kind"] == "primitive-type" or definition["name"] in _NOT_R4:
                 continue
-            found[definition["url"]] = packed((reduced(definition),))
+            found[definition["url"]] = zlib.compress(packed((reduced(definition),)), 9)
     return found
 
 

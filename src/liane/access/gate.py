@@ -6,6 +6,9 @@ that counts and pages are computed after filtering.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from liane.access import scopes
 from liane.access.actor import Actor
 from liane.access.decision import Decision, Facts, decide
 from liane.access.permissions import Permission
@@ -116,6 +119,15 @@ def _denied(decision: Decision, permission: Permission, patient: str | None) -> 
         rule=decision.rule,
         permission=str(permission),
     )
+
+
+def sees(actor: Actor) -> Callable[[str], bool]:
+    """Whether this actor may learn which resources of a type exist, whoever they belong to."""
+    if actor.kind == "system":
+        return lambda _type: True
+    if restriction(actor, Permission.FHIR_API) is not None:
+        return lambda _type: False
+    return lambda type_: scopes.allows(actor.scopes, type_, "r")
 
 
 def restriction(

@@ -111,7 +111,13 @@ def pat_1(value: Json, path: str) -> Finding | None:
 def per_1(value: Json, path: str) -> Finding | None:
     """A period does not end before it starts."""
     start, end = value.get("start"), value.get("end")
-    if start is not None and end is not None and interval(start)[0] >= interval(end)[1]:
+    if start is None or end is None:
+        return None
+    try:
+        turned = interval(start)[0] >= interval(end)[1]
+    except ValueError:
+        return None  # a day that the calendar does not have is told by itself
+    if turned:
         return _issue("per-1", path, "la fin précède le début", "the end is before the start")
     return None
 
@@ -209,9 +215,16 @@ def con_4_5(value: Json, path: str) -> Finding | None:
     return None
 
 
+def _words(div: str) -> bool:
+    """Whether a reader sees something: words or a picture."""
+    return "<img" in div or bool(_TAG.sub("", div).strip())
+
+
 def txt_1(value: Json, path: str) -> Finding | None:
     """A narrative holds only plain formatting: nothing that runs, nothing that loads."""
     div = value.get("div", "")
+    if not _words(div):
+        return _issue("txt-2", f"{path}.div", "texte vide", "the narrative says nothing")
     tags = _TAG.findall(div)
     if len(tags) != div.count("<"):
         return _issue("txt-1", f"{path}.div", "texte mal formé", "malformed narrative")

@@ -61,9 +61,16 @@ class Report:
 
 
 def examine(
-    resource: dict[str, Any], *, catalogue: Catalogue | None = None, profiles: Iterable[str] = ()
+    resource: dict[str, Any],
+    *,
+    catalogue: Catalogue | None = None,
+    profiles: Iterable[str] = (),
+    thorough: bool = True,
 ) -> Report:
-    """Check a resource against R4, the profiles it declares, and those in `profiles`."""
+    """Check a resource against R4 and the profiles in `profiles`.
+
+    `thorough`: also against the profiles it declares and the definitions of its extensions.
+    """
     text = dump_bytes(resource)
     try:
         found = fhirkit.validate(text)
@@ -74,7 +81,9 @@ def examine(
         # The second pass may rely on the shapes that the first one has checked.
         return Report(issues, [], [])
     type_ = resource["resourceType"]
-    visit = Visit(catalogue or built_in(), resource, type_, resource, issues=issues)
+    visit = Visit(
+        catalogue or built_in(), resource, type_, resource, issues=issues, thorough=thorough
+    )
     check_resource(resource, type_, visit)
     for url in profiles:
         check_declared(resource, url, type_, visit)

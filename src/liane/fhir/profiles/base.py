@@ -13,9 +13,9 @@ from typing import Any
 
 from liane.base.ids import is_fhir_id
 from liane.fhir import definitions
+from liane.fhir.profiles import bundles, codings, contained, extensions, primitives, rules
 from liane.fhir.profiles import catalogue as catalogues
-from liane.fhir.profiles import contained, extensions, rules
-from liane.fhir.profiles.binding import check_known_code, code_check
+from liane.fhir.profiles.binding import code_check
 from liane.fhir.profiles.canonicals import check_canonical
 from liane.fhir.profiles.findings import finding
 from liane.fhir.profiles.pointing import reference_check
@@ -26,9 +26,6 @@ Json = dict[str, Any]
 Check = Callable[[Any, str, Visit], None]
 
 LIMIT_DEPTH = 40
-_PRIMITIVE_STRINGS = frozenset(
-    {"string", "markdown", "code", "id", "uri", "url", "oid", "uuid", "xhtml", "base64Binary"}
-)
 
 
 def check_resource(resource: Json, path: str, visit: Visit) -> None:
@@ -44,7 +41,7 @@ def check_resource(resource: Json, path: str, visit: Visit) -> None:
     object_check(type_)(resource, path, visit)
     if "contained" in resource:
         contained.check(resource, path, visit)
-    for url in declared(resource):
+    for url in declared(resource) if visit.thorough else ():
         check_declared(resource, url, path, visit)
 
 
@@ -88,10 +85,7 @@ def object_check(table: str) -> Check:
     """The check of an object that `table` describes (`Observation`, `Observation.component`)."""
     plan = _Plan(table)
     own = rules.of_object(table)
-    if table == "Coding":
-        own = (*own, check_known_code)
-    if table == "Reference":
-        own = (*own, reference_check)
+    own = (*own, *_BY_HAND.get(table, ()))
 
     def check(value: Any, path: str, visit: Visit) -> None:
         if type(value) is not dict:
@@ -111,6 +105,17 @@ def object_check(table: str) -> Check:
                 step(child, f"{path}.{key}", visit)
 
     return check
+
+
+_BY_HAND: Mapping[str, tuple[Check, ...]] = {
+    "Coding": (codings.check_coding,),
+    "ConceptMap.group": (codings.check_map_group,),
+    "Bundle": (bundles.check,),
+    "Reference": (reference_check,),
+    **dict.fromkeys(
+        ("Quantity", "Age", "Count", "Distance", "Duration"), (codings.check_quantity,)
+    ),
+}
 
 
 class _Plan:
@@ -176,6 +181,9 @@ def _checks(table: str, name: str, element: Element, type_: Type) -> list[Check]
         checks.append(extensions.check_at(table, modifier=modifier))
     if type_.code[0].isupper() or "." in type_.code:
         checks.append(_later(place if elements(place) else type_.code))
+    primitive = primitives.check_of(type_.code)
+    if primitive is not None:
+        checks.append(primitive)
     if type_.code == "canonical":
         checks.append(check_canonical)
     if element.binding is not None:

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from liane.fhir.profiles.findings import finding, wrong_code
-from liane.fhir.profiles.terminology import Codes
 from liane.fhir.profiles.visit import Question, Visit
 
 Check = Callable[[Any, str, Visit], None]
@@ -61,9 +60,6 @@ def _coding(value: Any, path: str, visit: Visit, strength: str, value_set: str) 
     answer = _has(visit, value_set, system, code)
     if answer is None:
         _ask(visit, path, value_set, ((system, code),), strength)
-    elif not answer and system is None:
-        # Without a system a code means nothing: it can be in no value set (R4 terminologies).
-        visit.issues.append(wrong_code(path, code, value_set, required=strength == "required"))
     elif not answer:
         visit.issues.append(wrong_code(path, code, value_set, required=strength == "required"))
 
@@ -107,25 +103,3 @@ def _ask(
     strength: str,
 ) -> None:
     visit.questions.append(Question(path, value_set, codings, strength, visit.profile))
-
-
-def check_known_code(value: Any, path: str, visit: Visit) -> None:
-    """A Coding whose complete code system is at hand names a code of it."""
-    url, code = value.get("system"), value.get("code")
-    if type(url) is not str or type(code) is not str:
-        return
-    system = visit.catalogue.terms.system(url)
-    if system is not None and system.complete and code not in system.parents:
-        visit.issues.append(
-            finding(
-                "terminology",
-                "code-system",
-                f"{path}.code",
-                f"le code « {code[:64]} » n’existe pas dans {url}",
-                f"the code '{code[:64]}' does not exist in {url}",
-                code="code-invalid",
-            )
-        )
-
-
-__all__ = ["Check", "Codes", "check_known_code", "code_check"]

@@ -5,6 +5,7 @@ The built-in catalogue holds R4. A catalogue made from loaded packages stands on
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ class _BuiltIn(dict[str, Structure]):
             packed = self._table.get(url)
             if packed is None:
                 return default
-            self[url] = unpacked(packed)[0]
+            self[url] = unpacked(zlib.decompress(packed))[0]
         return super().get(url, default)
 
 

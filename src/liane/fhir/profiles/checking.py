@@ -121,10 +121,11 @@ def _childless(node: Node, item: Item, visit: Visit) -> None:
 
 
 def _ruled(rule: Any, node: Node) -> Check:
-    by_path = rules.checked(rule, node.table, profile=rule.key)
+    by_path = rules.typed_check(rule.key, rule, rule.expression)
+    own = node.table
 
     def check(item: Item, visit: Visit) -> None:
-        by_path(item.value, item.path, visit)
+        by_path(item.value, item.path, visit, item.type or own)
 
     return check
 

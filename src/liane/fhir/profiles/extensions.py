@@ -32,6 +32,8 @@ def check_at(place: str, *, modifier: bool, type_: str = "") -> Check:
     """A check of the extensions that stand at `place` (a table, or an element of `type_`)."""
 
     def check(value: Any, path: str, visit: Visit) -> None:
+        if not visit.thorough:
+            return
         url = value.get("url") if type(value) is dict else None
         if type(url) is not str or ("/" not in url and ":" not in url):
             return  # a part of a complex extension: its parent's definition speaks of it

@@ -53,6 +53,11 @@ class Policy:
             return "block" if one.kind in _RECOMMENDED else "warn"
         return chosen
 
+    @property
+    def asks_profiles(self) -> bool:
+        """Whether profiles or extensions can refuse a write here."""
+        return any(self.effects.get(kind, "warn") == "block" for kind in _OF_PROFILES)
+
     def blocking(self, findings: Iterable[Finding]) -> list[Finding]:
         """The findings that refuse the write, as errors."""
         return [
@@ -70,6 +75,7 @@ class Policy:
         ]
 
 
+_OF_PROFILES: tuple[Kind, ...] = ("profile", "extension", "unknown-profile", "extensible")
 _RECOMMENDED: frozenset[Kind] = frozenset(
     {"extensible", "best-practice", "unknown-profile", "extension", "reference"}
 )

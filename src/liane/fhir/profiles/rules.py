@@ -87,30 +87,44 @@ def _adapted(rule: invariants.Rule) -> Check:
     return check
 
 
-def checked(rule: Rule, type_: str | None, *, profile: str = "") -> Check:
+Typed = Callable[[Any, str, Visit, "str | None"], None]
+
+
+def checked(rule: Rule, type_: str | None) -> Check:
     """A check by the rule's FHIRPath; a rule that cannot be compiled is logged and passed over."""
-    expression = rule.expression if profile else REPAIRED.get(rule.key, rule.expression)
+    typed = typed_check(rule.key, rule, REPAIRED.get(rule.key, rule.expression))
+    return lambda value, path, visit: typed(value, path, visit, type_)
+
+
+def typed_check(key: str, rule: Rule, expression: str) -> Typed:
+    """As `checked`, for an element whose type is only known with its value."""
     try:
         path_ = fhirpath.compile(expression)
     except LianeError as problem:
-        log.warning("the rule %s is not checked: %s", rule.key, problem)
+        log.warning("the rule %s is not checked: %s", key, problem)
         return _nothing
 
-    def check(value: Any, path: str, visit: Visit) -> None:
+    def check(value: Any, path: str, visit: Visit, type_: str | None) -> None:
         type_here = value.get("resourceType", type_) if type(value) is dict else type_
         node = Node(value, type_here)
         try:
             kept = truth(
-                path_.nodes(node, resource=visit.resource, root=visit.root, resolve=visit.resolve)
+                path_.nodes(
+                    node,
+                    resource=visit.resource,
+                    root=visit.root,
+                    resolve=visit.resolve,
+                    member_of=visit.catalogue.terms.member,
+                )
             )
         except LianeError:
             # What cannot be evaluated (a type the rule did not foresee) is not a broken rule.
             return
         if not kept:
-            visit.issues.append(broken(rule.key, path, rule.human, severity=rule.severity))
+            visit.issues.append(broken(key, path, rule.human, severity=rule.severity))
 
     return check
 
 
-def _nothing(_value: Any, _path: str, _visit: Visit) -> None:
+def _nothing(_value: Any, _path: str, _visit: Visit, _type: str | None) -> None:
     """Nothing to check."""

@@ -44,6 +44,7 @@ def slices_check(node: Node, catalogue: Catalogue) -> SlicesCheck:
     rest = node.slices.get(DEFAULT)
     rest_check = node_check(rest, catalogue) if rest is not None else None
     element = node.name
+    parts = element == "extension" and node.table == "Extension"
 
     def check(items: list[Item], path: str, visit: Visit) -> None:
         held: list[list[Item]] = [[] for _ in slices]
@@ -54,7 +55,7 @@ def slices_check(node: Node, catalogue: Catalogue) -> SlicesCheck:
                 unmatched = True
                 if rest_check is not None:
                     rest_check(item, visit)
-                elif slicing.rules == "closed":
+                elif slicing.rules == "closed" or (parts and _is_part(item)):
                     visit.issues.append(_unexpected(item.path))
                 continue
             if unmatched and slicing.rules == "openAtEnd":
@@ -71,6 +72,12 @@ def slices_check(node: Node, catalogue: Catalogue) -> SlicesCheck:
                 one.further(members, path, visit)
 
     return check
+
+
+def _is_part(item: Item) -> bool:
+    """A part of a complex extension, named without an address, that nothing defines."""
+    url = item.value.get("url") if type(item.value) is dict else None
+    return type(url) is str and ":" not in url and "/" not in url
 
 
 def _place(item: Item, slices: list[_Slice], visit: Visit) -> int | None:

@@ -8,6 +8,7 @@ its codes the answer is `None`, and whoever has the system loaded is asked.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -104,6 +105,11 @@ class Terminology:
         if url not in self._expanded:
             self._expanded[url] = self._expand(without_version(url), 0)
         return self._expanded[url]
+
+    def member(self, value_set: str, system: str | None, code: str) -> bool | None:
+        """Whether a code belongs to a value set, for `memberOf()` in FHIRPath."""
+        codes = self.codes(value_set)
+        return None if codes is None else codes.has(system or None, code)
 
     def _definition(self, url: str) -> Json | None:
         found = self._value_sets.get(url)
@@ -246,8 +252,11 @@ class _BuiltInSystems(dict[str, System]):
 @cache
 def built_in() -> Terminology:
     """The value sets and code systems of R4."""
-    read = msgspec.msgpack.decode
     return Terminology(
-        read((DATA / "value_set_definitions.msgpack").read_bytes()),
-        _BuiltInSystems(read((DATA / "code_systems.msgpack").read_bytes())),
+        _read("value_set_definitions.msgpack.z"),
+        _BuiltInSystems(_read("code_systems.msgpack.z")),
     )
+
+
+def _read(name: str) -> Any:
+    return msgspec.msgpack.decode(zlib.decompress((DATA / name).read_bytes()))

@@ -61,6 +61,8 @@ class Visit:
     issues: list[Finding] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     pointers: list[Pointer] = field(default_factory=list)
+    thorough: bool = True
+    """Whether profiles and definitions of extensions are checked too."""
     profile: str = ""
     """The profile that is being checked; empty for R4 itself."""
     depth: int = 0
@@ -78,6 +80,7 @@ class Visit:
             self.issues,
             self.questions,
             self.pointers,
+            self.thorough,
             self.profile,
             self.depth + 1,
             self.known,
@@ -94,6 +97,7 @@ class Visit:
             [],
             [],
             [],
+            self.thorough,
             self.profile,
             self.depth + 1,
             self.known,
