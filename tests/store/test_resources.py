@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from liane.base.errors import Conflict, Invalid, NotFound
 from liane.store import Database
 from liane.store.resources import (
     HistoryCursor,
+    Version,
     Write,
     create,
     delete,
@@ -25,6 +27,8 @@ from liane.store.resources import (
     vread,
     write_many,
 )
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def weight(value: str, patient: str = "p1", id_: str = "w1") -> dict[str, object]:
@@ -192,6 +196,20 @@ async def test_a_very_large_write_lets_others_work_meanwhile(database: Database)
     async with database.reading() as tx:
         assert await tx.fetchval("select count(*) from record.resource") == 9000
         assert await tx.fetchval("select sum(size) from record.unannounced") == 9000
+
+
+@pytest.mark.parametrize("odd", ['a","b', "a\\", "NULL", "{}", 'x"', "é,b"])
+async def test_odd_words_of_a_reference_stay_one_word(database: Database, odd: str) -> None:
+    async with database.transaction() as tx:
+        await write_many(tx, [Write(weight("70", patient=odd)), Write(weight("71", id_="w2"))])
+        rows = await tx.fetch("select id, version, body from record.resource order by id")
+    assert [row["id"] for row in rows] == ["w1", "w2"]
+    assert (
+        f"Patient/{odd}"
+        == Version("Observation", "w1", 1, NOW, False, rows[0]["body"]).resource["subject"][
+            "reference"
+        ]
+    )
 
 
 async def test_an_update_leaves_no_key_of_the_old_version(database: Database) -> None:

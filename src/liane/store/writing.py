@@ -110,9 +110,10 @@ class _Columns:
     def arguments(self, tenant: int, now: datetime) -> list[Any]:
         """The arguments of `insert_new`, in its order."""
         return [
-            tenant, now, _packed(self.rids), self.types, self.ids, self.versions, self.patients,
-            self.ats, self.keys, *_columns(self.index, 3), *_columns(self.dates, 4),
-            *_columns(self.numbers, 4), *_named(self.texts), *_worded(self.words), self.facts,
+            tenant, now, _packed(self.rids), _quoted(self.types), _quoted(self.ids),
+            _packed(self.versions), _quoted(self.patients), self.ats, self.keys,
+            *_columns(self.index, 3), *_columns(self.dates, 4), *_columns(self.numbers, 4),
+            *_named(self.texts), *_worded(self.words), self.facts,
             self.bodies,
         ]  # fmt: skip
 
@@ -137,6 +138,16 @@ def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 def _packed(numbers: Iterable[float]) -> str:
     """Numbers as the text of a PostgreSQL array."""
     return "{" + ",".join(map(repr, numbers)) + "}"
+
+
+def _quoted(words: Iterable[str | None]) -> str:
+    """Words as the text of a PostgreSQL array."""
+    return "{" + ",".join("NULL" if word is None else _one_quoted(word) for word in words) + "}"
+
+
+def _one_quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[str]:
@@ -281,7 +292,8 @@ async def _lock(tx: Tx, keys: Sequence[_Key]) -> tuple[dict[_Key, _Stored], dict
     buried: dict[_Key, int] = {}
     if not keys:
         return stored, buried
-    rows = await tx.fetch(Q.lock, [key[0] for key in keys], [key[1] for key in keys])
+    types, ids = _quoted(key[0] for key in keys), _quoted(key[1] for key in keys)
+    rows = await tx.fetch(Q.lock, types, ids)
     for row in rows:
         key = keys[row["n"] - 1]
         if row["rid"] is None:

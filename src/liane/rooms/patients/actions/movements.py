@@ -7,7 +7,7 @@ unit, the bed that was left.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ from .projection import movements_tell
 Q = queries("liane.rooms.patients", "movements.sql")
 CLEAN_AFTER_EXIT_WITHIN = timedelta(hours=24)
 """A bed left longer ago than this is not sent to cleaning by a late message."""
+_FIELDS = tuple(field.name for field in fields(Fact))
 _TIMES = ("at", "message_at", "ends", "expected_end")
 
 
@@ -175,8 +176,16 @@ def _facts(stored: str) -> list[Fact]:
 
 
 def _stored(fact: Fact) -> dict[str, Any]:
-    told = {name: value for name, value in asdict(fact).items() if value is not None}
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in told.items()}
+    told: dict[str, Any] = {}
+    for field in _FIELDS:
+        value = getattr(fact, field)
+        if isinstance(value, datetime):
+            told[field] = value.isoformat()
+        elif isinstance(value, Place | Attending):
+            told[field] = asdict(value)
+        elif value is not None:
+            told[field] = value
+    return told
 
 
 def _fact(stored: dict[str, Any]) -> Fact:
