@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+KEPT_CHARACTERS = 2_000
+"""Longer expressions are compiled each time: remembering them would take too much memory."""
+
+
 class Path:
     """One compiled expression; it holds no state and may be shared."""
 
@@ -80,6 +84,8 @@ class Path:
             return self._run(Scope(env, env.context), env.context)
         except RecursionError:
             raise TooCostly("trop d’imbrications", "nests too deeply") from None
+        except ArithmeticError:
+            raise Wrong("un calcul sort des bornes", "a calculation is out of range") from None
 
 
 def environment(
@@ -126,7 +132,16 @@ def at(env: Environment, node: Any) -> Environment:
     return replace(env, context=[node_of(node)], left=LIMIT_STEPS)
 
 
-@lru_cache(maxsize=4096)
-def compile(text: str) -> Path:  # noqa: A001 - the word of the field, always used as fhirpath.compile
+def compile(text: str) -> Path:  # noqa: A001 - the word of the field: fhirpath.compile
     """The compiled expression in `text`. Raises `Wrong`, `TooCostly`."""
-    return Path(text, compiled(parse(text)))
+    return _kept(text) if len(text) <= KEPT_CHARACTERS else _compiled(text)
+
+
+def _compiled(text: str) -> Path:
+    try:
+        return Path(text, compiled(parse(text)))
+    except RecursionError:
+        raise TooCostly("trop d’imbrications", "nests too deeply") from None
+
+
+_kept = lru_cache(maxsize=4096)(_compiled)

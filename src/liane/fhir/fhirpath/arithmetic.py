@@ -11,7 +11,6 @@ from liane.fhir.fhirpath import quantities, temporal
 from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.nodes import type_name
 from liane.fhir.fhirpath.quantities import CALENDAR, EXACT_CALENDAR, Quantity
-from liane.fhir.fhirpath.scope import fits
 from liane.fhir.fhirpath.temporal import Moment
 
 CONTEXT = Context(prec=38, rounding=ROUND_HALF_EVEN, Emin=-400, Emax=400)
@@ -25,7 +24,9 @@ Calculation = Callable[[Any, Any], Any]
 def negative(value: Any) -> Any:
     """`value` with the other sign."""
     if type(value) is Quantity:
-        return Quantity(-value.value, value.unit, value.calendar)
+        return Quantity(value.value.copy_negate(), value.unit, value.calendar)
+    if type(value) is Decimal:
+        return value.copy_negate() if value else value
     return -value
 
 
@@ -69,7 +70,6 @@ def _plus(left: Any, right: Any) -> Any:
     if _both_numbers(left, right):
         return _exact("+", left, right)
     if type(left) is str and type(right) is str:
-        fits(len(left) + len(right))
         return left + right
     if type(left) is Moment and type(right) is Quantity:
         return moved(left, right, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from liane.fhir.fhirpath import temporal
@@ -13,6 +13,10 @@ from liane.fhir.fhirpath.quantities import Quantity, aligned
 from liane.fhir.fhirpath.temporal import Moment
 
 _NUMBERS = (int, Decimal)
+WIDE = Context(prec=1_000)
+"""Room for any number within reach to be rounded to any digit."""
+LIMIT_ANY_ORDER = 200
+"""Longer lists inside elements are compared in their order only."""
 
 
 def equal(left: Items, right: Items) -> bool | None:
@@ -122,7 +126,7 @@ def _rounded_alike(one: Decimal, other: Decimal) -> bool:
     """Equal once rounded to the digits of the less precise one; trailing zeros do not count."""
     digits = min(_digits(one), _digits(other))
     step = Decimal(1).scaleb(-digits)
-    return one.quantize(step) == other.quantize(step)
+    return one.quantize(step, context=WIDE) == other.quantize(step, context=WIDE)
 
 
 def _digits(value: Decimal) -> int:
@@ -152,6 +156,10 @@ def _alike_json(one: Any, other: Any) -> bool:
 
 def equivalent_json(left: list[Any], right: list[Any]) -> bool:
     """Lists of JSON that hold alike values in any order."""
+    if len(left) != len(right):
+        return False
+    if len(left) > LIMIT_ANY_ORDER:
+        return all(map(_alike_json, left, right))
     rest = list(right)
     for one in left:
         found = next((i for i, other in enumerate(rest) if _alike_json(one, other)), None)

@@ -11,6 +11,7 @@ from liane.fhir.fhirpath.model import PRIMITIVES, Member, shape, within
 from liane.fhir.fhirpath.quantities import Quantity
 from liane.fhir.fhirpath.temporal import Moment, date_of, datetime_of, time_of
 
+LIMIT_EXPONENT = 400
 Items = list[Any]
 """A collection: FHIR elements as `Node`, values of FHIRPath itself as Python values."""
 
@@ -160,9 +161,21 @@ def system(item: Any) -> Any:
         return None
     if type(value) is str:
         return _text(value, type_)
-    if type_ == "decimal" and type(value) is int:
-        return Decimal(value)
-    return Decimal(repr(value)) if type(value) is float else value
+    if type(value) is bool:
+        return value
+    return _number(value, type_)
+
+
+def _number(value: Any, type_: str | None) -> Any:
+    """A number within reach: one with thousands of digits would take memory without end."""
+    if type_ == "decimal" or type(value) is float:
+        value = Decimal(repr(value)) if type(value) is float else Decimal(value)
+    if type(value) is Decimal:
+        if not value.is_finite() or (value and abs(value.adjusted()) > LIMIT_EXPONENT):
+            raise Wrong("nombre hors de portée", "a number out of range")
+    elif type(value) is int and abs(value) > 10**LIMIT_EXPONENT:
+        raise Wrong("nombre hors de portée", "a number out of range")
+    return value
 
 
 def _text(value: str, type_: str | None) -> Any:
@@ -187,8 +200,9 @@ def _quantity(item: Node) -> Any:
     value = item.value.get("value")
     if type(value) is not Decimal and type(value) is not int and type(value) is not float:
         return item
-    number = Decimal(repr(value)) if type(value) is float else Decimal(value)
-    return Quantity(number, item.value.get("code") or item.value.get("unit") or "1")
+    return Quantity(
+        _number(value, "decimal"), item.value.get("code") or item.value.get("unit") or "1"
+    )
 
 
 def plain(item: Any) -> Any:

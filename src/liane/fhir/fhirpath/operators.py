@@ -12,7 +12,7 @@ from liane.fhir.fhirpath.arithmetic import CALCULATIONS, negative
 from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.nodes import Items
 from liane.fhir.fhirpath.quantities import Quantity
-from liane.fhir.fhirpath.scope import Run, Scope, fits, single, truth
+from liane.fhir.fhirpath.scope import Run, Scope, single, truth
 
 Test = Callable[[Items, Items], "bool | None"]
 
@@ -34,7 +34,10 @@ def binary(sign: str, left: Run, right: Run) -> Run:
 
 def _tested(test: Test, left: Run, right: Run) -> Run:
     def tested(scope: Scope, focus: Items) -> Items:
-        answer = test(left(scope, focus), right(scope, focus))
+        one, other = left(scope, focus), right(scope, focus)
+        if len(one) > 1 or len(other) > 1:
+            scope.env.spend(len(one) * len(other))
+        answer = test(one, other)
         return [] if answer is None else [answer]
 
     return tested
@@ -159,7 +162,7 @@ def _concatenated(left: Run, right: Run) -> Run:
         texts = [single(side(scope, focus)) for side in (left, right)]
         if any(text is not None and type(text) is not str for text in texts):
             raise Wrong("« & » joint des textes", "'&' joins texts")
-        fits(sum(len(text or "") for text in texts))
+        scope.env.read(sum(len(text or "") for text in texts))
         return ["".join(text or "" for text in texts)]
 
     return concatenated
@@ -172,6 +175,8 @@ def _calculated(sign: str, left: Run, right: Run) -> Run:
         one, other = single(left(scope, focus)), single(right(scope, focus))
         if one is None or other is None:
             return []
+        if type(one) is str and type(other) is str:
+            scope.env.read(len(one) + len(other))
         answer = calculate(one, other)
         return [] if answer is None else [answer]
 

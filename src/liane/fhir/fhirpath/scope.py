@@ -12,6 +12,8 @@ from liane.fhir.fhirpath.nodes import Items, Node, system
 
 LIMIT_STEPS = 1_000_000
 """How many items all steps of one evaluation may give together."""
+CHARACTERS_OF_A_STEP = 64
+"""How many characters of a text cost as much as one item."""
 LIMIT_TEXT = 4_000_000
 """How many characters a text made by an expression may have."""
 
@@ -46,6 +48,16 @@ class Environment:
                 f"plus de {LIMIT_STEPS} éléments parcourus",
                 f"more than {LIMIT_STEPS} items walked through",
             )
+
+    def read(self, characters: int) -> None:
+        """Count a text that is made or gone through, before it is. Raises `TooCostly`."""
+        if characters > LIMIT_TEXT:
+            raise TooCostly(
+                f"un texte de plus de {LIMIT_TEXT} caractères",
+                f"a text of more than {LIMIT_TEXT} characters",
+            )
+        if characters > CHARACTERS_OF_A_STEP:
+            self.spend(characters // CHARACTERS_OF_A_STEP)
 
 
 class Scope:
@@ -103,12 +115,3 @@ def single(items: Items) -> Any:
             f"a single value is expected, {len(items)} found",
         )
     return system(items[0])
-
-
-def fits(characters: int) -> None:
-    """Refuse a text longer than an expression may make, before it is made."""
-    if characters > LIMIT_TEXT:
-        raise TooCostly(
-            f"un texte de plus de {LIMIT_TEXT} caractères",
-            f"a text of more than {LIMIT_TEXT} characters",
-        )

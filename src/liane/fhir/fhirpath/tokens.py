@@ -9,6 +9,7 @@ from liane.fhir.fhirpath.errors import TooCostly, Wrong
 
 LIMIT_CHARACTERS = 20_000
 LIMIT_TOKENS = 4_000
+LIMIT_DIGITS = 60
 
 _TOKEN = re.compile(
     r"""
@@ -53,6 +54,8 @@ def tokens(text: str) -> list[Token]:
         if match is None:
             raise unexpected(text[at : at + 20], at)
         kind = match.lastgroup or ""
+        if kind == "number" and len(match.group()) > LIMIT_DIGITS:
+            raise TooCostly("un nombre trop long", "a number that is too long")
         if kind != "blank":
             found.append(Token(kind, _content(kind, match.group()), at))
         at = match.end()

@@ -6,6 +6,7 @@ import calendar
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from liane.fhir.fhirpath.comparing import WIDE
 from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.functions.registry import Table, eager
 from liane.fhir.fhirpath.functions.strings import integer_of
@@ -56,7 +57,7 @@ def _number(value: Decimal, digits: int | None, *, high: bool) -> tuple[Decimal,
         return ()
     exponent = value.as_tuple().exponent
     half = Decimal(5).scaleb((exponent if isinstance(exponent, int) else 0) - 1)
-    edge = value + half if high else value - half
+    edge = WIDE.add(value, half) if high else WIDE.subtract(value, half)
     step = Decimal(1).scaleb(-wanted)
     return (_toward(edge, value, step, high=high),)
 
@@ -64,8 +65,8 @@ def _number(value: Decimal, digits: int | None, *, high: bool) -> tuple[Decimal,
 def _toward(edge: Decimal, value: Decimal, step: Decimal, *, high: bool) -> Decimal:
     """The edge to the precision asked; a value finer than the precision stays at its zero."""
     if value and abs(edge) < step and abs(value) < step:
-        return Decimal(0).quantize(step).copy_sign(value if not high else Decimal(1))
-    return edge.quantize(step, ROUND_CEILING if high else ROUND_FLOOR)
+        return Decimal(0).quantize(step, context=WIDE).copy_sign(value if not high else Decimal(1))
+    return edge.quantize(step, ROUND_CEILING if high else ROUND_FLOOR, WIDE)
 
 
 def _moment(value: Moment, digits: int | None, *, high: bool) -> Items:

@@ -142,11 +142,11 @@ for _name, _convert in _CONVERSIONS.items():
 
 
 @eager(TABLE, "toQuantity", 0, 1)
-def quantity(_scope: Scope, focus: Items, unit: Items | None = None) -> Items:
+def quantity(scope: Scope, focus: Items, unit: Items | None = None) -> Items:
     """A quantity, in `unit` where it is given."""
     value = single(focus)
     found = None if value is None or type(value) is Node else to_quantity(value)
-    wanted = None if unit is None else text_of(unit)
+    wanted = None if unit is None else text_of(scope, unit)
     if found is None:
         return []
     if wanted is None or wanted == found.unit:

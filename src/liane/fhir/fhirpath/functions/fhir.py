@@ -18,7 +18,7 @@ _STRUCTURES = "http://hl7.org/fhir/StructureDefinition/"
 @eager(TABLE, "extension", 1)
 def extension(scope: Scope, focus: Items, url: Items) -> Items:
     """The extensions with that address."""
-    wanted = text_of(url)
+    wanted = text_of(scope, url)
     found: Items = []
     for item in focus:
         if type(item) is Node:
@@ -101,7 +101,7 @@ def _in_bundle(scope: Scope, reference: str) -> dict[str, Any] | None:
 @eager(TABLE, "memberOf", 1)
 def member_of(scope: Scope, focus: Items, value_set: Items) -> Items:
     """Whether a code is in a value set; nothing when the value set is not known."""
-    url = text_of(value_set)
+    url = text_of(scope, value_set)
     if len(focus) != 1 or url is None or scope.env.member_of is None:
         return []
     item = focus[0]
@@ -125,7 +125,7 @@ def _codes(value: Any) -> list[tuple[str | None, str | None]]:
 @eager(TABLE, "conformsTo", 1)
 def conforms_to(scope: Scope, focus: Items, profile: Items) -> Items:
     """Whether an element conforms to a profile; the types of R4 are known, others are asked for."""
-    url = text_of(profile)
+    url = text_of(scope, profile)
     if not focus or url is None:
         return []
     item = focus[0]
@@ -139,9 +139,9 @@ def conforms_to(scope: Scope, focus: Items, profile: Items) -> Items:
 
 
 @eager(TABLE, "checkModifiers", 0, 20)
-def check_modifiers(_scope: Scope, focus: Items, *allowed: Items) -> Items:
+def check_modifiers(scope: Scope, focus: Items, *allowed: Items) -> Items:
     """The focus, unless it carries a modifier extension that is not among `allowed`."""
-    urls = {text_of(url) for url in allowed}
+    urls = {text_of(scope, url) for url in allowed}
     for item in focus:
         if type(item) is not Node or type(item.value) is not dict:
             continue

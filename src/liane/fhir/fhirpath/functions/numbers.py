@@ -48,7 +48,7 @@ def _calculated(calculate: Callable[[], Any]) -> Items:
 @eager(TABLE, "abs")
 def abs_(_scope: Scope, focus: Items) -> Items:
     """The number without its sign."""
-    return _mapped(focus, abs)
+    return _mapped(focus, lambda value: value.copy_abs() if type(value) is Decimal else abs(value))
 
 
 def _to_integer(value: int | Decimal, rounding: str) -> int:

@@ -15,7 +15,7 @@ from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.functions.registry import Table, eager
 from liane.fhir.fhirpath.functions.strings import text_of
 from liane.fhir.fhirpath.nodes import Items
-from liane.fhir.fhirpath.scope import Scope, fits
+from liane.fhir.fhirpath.scope import Scope
 
 TABLE: Table = {}
 LIMIT_PATTERN = 2_000
@@ -44,27 +44,31 @@ def pattern(text: str) -> Any:
 
 
 @eager(TABLE, "matches", 1)
-def matches(_scope: Scope, focus: Items, expression: Items) -> Items:
+def matches(scope: Scope, focus: Items, expression: Items) -> Items:
     """Whether a part of the text matches."""
-    text, wanted = text_of(focus), text_of(expression)
+    text, wanted = text_of(scope, focus), text_of(scope, expression)
     if text is None or wanted is None:
         return []
     return [pattern(wanted).search(text) is not None]
 
 
 @eager(TABLE, "matchesFull", 1)
-def matches_full(_scope: Scope, focus: Items, expression: Items) -> Items:
+def matches_full(scope: Scope, focus: Items, expression: Items) -> Items:
     """Whether the whole text matches."""
-    text, wanted = text_of(focus), text_of(expression)
+    text, wanted = text_of(scope, focus), text_of(scope, expression)
     if text is None or wanted is None:
         return []
     return [pattern(wanted).fullmatch(text) is not None]
 
 
 @eager(TABLE, "replaceMatches", 2)
-def replace_matches(_scope: Scope, focus: Items, expression: Items, new: Items) -> Items:
+def replace_matches(scope: Scope, focus: Items, expression: Items, new: Items) -> Items:
     """The text with every match replaced; `$1` and `${name}` stand for groups."""
-    text, wanted, substitution = text_of(focus), text_of(expression), text_of(new)
+    text, wanted, substitution = (
+        text_of(scope, focus),
+        text_of(scope, expression),
+        text_of(scope, new),
+    )
     if text is None or wanted is None or substitution is None:
         return []
     if not wanted:
@@ -77,7 +81,7 @@ def replace_matches(_scope: Scope, focus: Items, expression: Items, new: Items) 
         at = match.end()
         out.append(piece)
         size += len(piece)
-        fits(size)
+        scope.env.read(size)
     out.append(text[at:])
     return ["".join(out)]
 

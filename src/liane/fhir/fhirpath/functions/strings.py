@@ -11,17 +11,20 @@ import re
 from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.functions.registry import Table, eager
 from liane.fhir.fhirpath.nodes import Items, type_name
-from liane.fhir.fhirpath.scope import Scope, fits, single
+from liane.fhir.fhirpath.scope import Scope, single
 
 TABLE: Table = {}
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
-def text_of(items: Items) -> str | None:
+def text_of(scope: Scope, items: Items) -> str | None:
     """The only item as a text, None when there is none. Raises `Wrong` for anything else."""
     value = single(items)
-    if value is None or type(value) is str:
+    if value is None:
+        return None
+    if type(value) is str:
+        scope.env.read(len(value))
         return value
     shown = type_name(items[0])[1]
     raise Wrong(f"un texte est attendu, pas {shown}", f"a text is expected, not {shown}")
@@ -36,23 +39,23 @@ def integer_of(items: Items) -> int | None:
 
 
 @eager(TABLE, "indexOf", 1)
-def index_of(_scope: Scope, focus: Items, part: Items) -> Items:
+def index_of(scope: Scope, focus: Items, part: Items) -> Items:
     """Where `part` begins, -1 when it is not there."""
-    text, wanted = text_of(focus), text_of(part)
+    text, wanted = text_of(scope, focus), text_of(scope, part)
     return [] if text is None or wanted is None else [text.find(wanted)]
 
 
 @eager(TABLE, "lastIndexOf", 1)
-def last_index_of(_scope: Scope, focus: Items, part: Items) -> Items:
+def last_index_of(scope: Scope, focus: Items, part: Items) -> Items:
     """Where `part` begins for the last time, -1 when it is not there."""
-    text, wanted = text_of(focus), text_of(part)
+    text, wanted = text_of(scope, focus), text_of(scope, part)
     return [] if text is None or wanted is None else [text.rfind(wanted)]
 
 
 @eager(TABLE, "substring", 1, 2)
-def substring(_scope: Scope, focus: Items, start: Items, length: Items | None = None) -> Items:
+def substring(scope: Scope, focus: Items, start: Items, length: Items | None = None) -> Items:
     """The text from `start`, `length` characters at most."""
-    text, first = text_of(focus), integer_of(start)
+    text, first = text_of(scope, focus), integer_of(start)
     if text is None or first is None or not 0 <= first < len(text):
         return []
     many = None if length is None else integer_of(length)
@@ -62,76 +65,76 @@ def substring(_scope: Scope, focus: Items, start: Items, length: Items | None = 
 
 
 @eager(TABLE, "startsWith", 1)
-def starts_with(_scope: Scope, focus: Items, part: Items) -> Items:
+def starts_with(scope: Scope, focus: Items, part: Items) -> Items:
     """Whether the text begins so."""
-    text, wanted = text_of(focus), text_of(part)
+    text, wanted = text_of(scope, focus), text_of(scope, part)
     return [] if text is None or wanted is None else [text.startswith(wanted)]
 
 
 @eager(TABLE, "endsWith", 1)
-def ends_with(_scope: Scope, focus: Items, part: Items) -> Items:
+def ends_with(scope: Scope, focus: Items, part: Items) -> Items:
     """Whether the text ends so."""
-    text, wanted = text_of(focus), text_of(part)
+    text, wanted = text_of(scope, focus), text_of(scope, part)
     return [] if text is None or wanted is None else [text.endswith(wanted)]
 
 
 @eager(TABLE, "contains", 1)
-def contains(_scope: Scope, focus: Items, part: Items) -> Items:
+def contains(scope: Scope, focus: Items, part: Items) -> Items:
     """Whether the text holds it."""
-    text, wanted = text_of(focus), text_of(part)
+    text, wanted = text_of(scope, focus), text_of(scope, part)
     return [] if text is None or wanted is None else [wanted in text]
 
 
 @eager(TABLE, "upper")
-def upper(_scope: Scope, focus: Items) -> Items:
+def upper(scope: Scope, focus: Items) -> Items:
     """The text in capitals."""
-    text = text_of(focus)
+    text = text_of(scope, focus)
     return [] if text is None else [text.upper()]
 
 
 @eager(TABLE, "lower")
-def lower(_scope: Scope, focus: Items) -> Items:
+def lower(scope: Scope, focus: Items) -> Items:
     """The text in small letters."""
-    text = text_of(focus)
+    text = text_of(scope, focus)
     return [] if text is None else [text.lower()]
 
 
 @eager(TABLE, "replace", 2)
-def replace(_scope: Scope, focus: Items, pattern: Items, substitution: Items) -> Items:
+def replace(scope: Scope, focus: Items, pattern: Items, substitution: Items) -> Items:
     """The text with every `pattern` replaced."""
-    text, old, new = text_of(focus), text_of(pattern), text_of(substitution)
+    text, old, new = text_of(scope, focus), text_of(scope, pattern), text_of(scope, substitution)
     if text is None or old is None or new is None:
         return []
-    fits(len(text) + (text.count(old) if old else len(text) + 1) * len(new))
+    scope.env.read(len(text) + (text.count(old) if old else len(text) + 1) * len(new))
     return [text.replace(old, new)]
 
 
 @eager(TABLE, "length")
-def length(_scope: Scope, focus: Items) -> Items:
+def length(scope: Scope, focus: Items) -> Items:
     """How many characters the text has."""
-    text = text_of(focus)
+    text = text_of(scope, focus)
     return [] if text is None else [len(text)]
 
 
 @eager(TABLE, "toChars")
 def to_chars(scope: Scope, focus: Items) -> Items:
     """Each character as a text."""
-    text = text_of(focus)
+    text = text_of(scope, focus)
     scope.env.spend(len(text or ""))
     return list(text or "")
 
 
 @eager(TABLE, "trim")
-def trim(_scope: Scope, focus: Items) -> Items:
+def trim(scope: Scope, focus: Items) -> Items:
     """The text without blanks around it."""
-    text = text_of(focus)
+    text = text_of(scope, focus)
     return [] if text is None else [text.strip()]
 
 
 @eager(TABLE, "split", 1)
 def split(scope: Scope, focus: Items, separator: Items) -> Items:
     """The parts between separators."""
-    text, by = text_of(focus), text_of(separator)
+    text, by = text_of(scope, focus), text_of(scope, separator)
     if text is None or by is None:
         return []
     parts = text.split(by) if by else list(text)
@@ -140,19 +143,19 @@ def split(scope: Scope, focus: Items, separator: Items) -> Items:
 
 
 @eager(TABLE, "join", 0, 1)
-def join(_scope: Scope, focus: Items, separator: Items | None = None) -> Items:
+def join(scope: Scope, focus: Items, separator: Items | None = None) -> Items:
     """The texts as one, with `separator` between them."""
-    by = "" if separator is None else text_of(separator) or ""
-    texts = [text_of([item]) for item in focus]
+    by = "" if separator is None else text_of(scope, separator) or ""
+    texts = [text_of(scope, [item]) for item in focus]
     present = [text for text in texts if text is not None]
-    fits(sum(map(len, present)) + len(by) * len(present))
+    scope.env.read(sum(map(len, present)) + len(by) * len(present))
     return [by.join(present)]
 
 
 @eager(TABLE, "encode", 1)
-def encode(_scope: Scope, focus: Items, format_: Items) -> Items:
+def encode(scope: Scope, focus: Items, format_: Items) -> Items:
     """The text in base64, urlbase64 or hex."""
-    text, kind = text_of(focus), text_of(format_)
+    text, kind = text_of(scope, focus), text_of(scope, format_)
     if text is None or kind is None:
         return []
     raw = text.encode()
@@ -167,9 +170,9 @@ def encode(_scope: Scope, focus: Items, format_: Items) -> Items:
 
 
 @eager(TABLE, "decode", 1)
-def decode(_scope: Scope, focus: Items, format_: Items) -> Items:
+def decode(scope: Scope, focus: Items, format_: Items) -> Items:
     """The text that was in base64, urlbase64 or hex; nothing when it was not."""
-    text, kind = text_of(focus), text_of(format_)
+    text, kind = text_of(scope, focus), text_of(scope, format_)
     if text is None or kind not in ("base64", "urlbase64", "hex"):
         return []
     try:
@@ -182,9 +185,9 @@ def decode(_scope: Scope, focus: Items, format_: Items) -> Items:
 
 
 @eager(TABLE, "escape", 1)
-def escape(_scope: Scope, focus: Items, target: Items) -> Items:
+def escape(scope: Scope, focus: Items, target: Items) -> Items:
     """The text as it stands inside html or json."""
-    text, kind = text_of(focus), text_of(target)
+    text, kind = text_of(scope, focus), text_of(scope, target)
     if text is None:
         return []
     if kind == "html":
@@ -193,9 +196,9 @@ def escape(_scope: Scope, focus: Items, target: Items) -> Items:
 
 
 @eager(TABLE, "unescape", 1)
-def unescape(_scope: Scope, focus: Items, target: Items) -> Items:
+def unescape(scope: Scope, focus: Items, target: Items) -> Items:
     """The text that stood inside html or json."""
-    text, kind = text_of(focus), text_of(target)
+    text, kind = text_of(scope, focus), text_of(scope, target)
     if text is None:
         return []
     if kind == "html":
