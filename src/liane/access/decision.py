@@ -13,6 +13,7 @@ from typing import Literal
 from liane.access.actor import Actor, Role
 from liane.access.permissions import Permission
 from liane.access.policy import CLINICAL_ROLES, OF_THE_ROLE_ALONE, permissions_of
+from liane.access.scopes import allows
 
 RelationKind = Literal["present", "expected", "care_team", "recent"]
 
@@ -96,6 +97,8 @@ PARTNER_WRITES = frozenset(
 
 def _client(facts: Facts) -> Decision:
     """A program passes the API doors only; its scopes are checked per interaction (`scopes`)."""
+    if facts.permission is Permission.IDENTITY_MERGE:
+        return _client_merges(facts.actor)
     if facts.permission not in PROGRAM_PERMISSIONS:
         return Decision(False, "client", "a program has no access to this page")
     if not facts.actor.scopes:
@@ -106,6 +109,13 @@ def _client(facts: Facts) -> Decision:
     if any(relation.establishment == limit for relation in facts.patient.relations):
         return Decision(True, "client-establishment", "a patient of the program's establishment")
     return Decision(False, "client-establishment", "not a patient of the program's establishment")
+
+
+def _client_merges(actor: Actor) -> Decision:
+    """A merge changes resources of every type: only a program of the group that may update all."""
+    if actor.establishment is None and allows(actor.scopes, "*", "u"):
+        return Decision(True, "client", "a program of the group that may update everything")
+    return Decision(False, "scope", "a merge asks for system/*.u over the whole group")
 
 
 def _staff(facts: Facts) -> Decision:
