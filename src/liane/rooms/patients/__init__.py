@@ -9,6 +9,7 @@ from .actions.merging import merge, undo_merge
 from .actions.movements import record_movement
 from .actions.places import resolve_location
 from .actions.projection import project
+from .reads.matching import Match, match_patients
 from .rules.values import (
     Attending,
     Identifier,
@@ -22,6 +23,7 @@ from .rules.values import (
 __all__ = [
     "Attending",
     "Identifier",
+    "Match",
     "Movement",
     "MovementResult",
     "Place",
@@ -29,6 +31,7 @@ __all__ = [
     "Registered",
     "change_identifier",
     "find_patient",
+    "match_patients",
     "merge",
     "project",
     "record_movement",

@@ -3,6 +3,7 @@
 A new module of this package is named here; nothing is found by accident.
 """
 
+from liane.gateways.fhir import graphql
 from liane.gateways.fhir.operations import (
     diff,
     document,
@@ -10,9 +11,12 @@ from liane.gateways.fhir.operations import (
     export,
     jobs,
     lastn,
+    match,
+    merge,
     meta,
     stats,
     subscription,
+    summary,
     terminology,
 )
 from liane.gateways.fhir.operations.registry import Level, Operation, Registry
@@ -25,11 +29,15 @@ REGISTRY = Registry(
         *document.OPERATIONS,
         *everything.OPERATIONS,
         *export.OPERATIONS,
+        *graphql.OPERATIONS,
         *jobs.OPERATIONS,
         *lastn.OPERATIONS,
+        *match.OPERATIONS,
+        *merge.OPERATIONS,
         *meta.OPERATIONS,
         *stats.OPERATIONS,
         *subscription.OPERATIONS,
+        *summary.OPERATIONS,
         *terminology.OPERATIONS,
     ),
 )

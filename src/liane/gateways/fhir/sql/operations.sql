@@ -147,3 +147,9 @@ where r.tenant = current_setting('liane.tenant')::smallint and r.type = any($1::
   and substring(r.body from 1 for 400) !~ '"lastUpdated":"[^"]*"\}'
   and {limit}
 limit 10000;
+
+-- name: of_summary
+-- What a summary of patient $1 may tell, by type, the latest first.
+select type, id, version, updated, false as deleted, body from record.resource
+where tenant = current_setting('liane.tenant')::smallint and patient = $1 and type = any($2::text[])
+order by type, at desc nulls last, rid desc limit $3;
