@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from liane.access.relations import RelationRow, replace_for_encounter
 from liane.gateways.subscriptions import owners
 from liane.gateways.subscriptions.owners import Standing
 from liane.store import Database
@@ -25,30 +27,13 @@ from tests.gateways.subscriptions.test_rest_hook import active, make, status
 pytestmark = pytest.mark.enable_socket
 
 
-def stay(id_: str, of: str, house: str) -> dict:
-    return {
-        "resourceType": "Encounter",
-        "id": id_,
-        "status": "in-progress",
-        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
-        "subject": {"reference": f"Patient/{of}"},
-        "serviceProvider": {"reference": f"Organization/{house}"},
-        "period": {"start": "2026-01-01"},
-    }
-
-
-async def two_houses(fhir: Fhir) -> None:
+async def two_houses(fhir: Fhir, database: Database) -> None:
+    """p1 belongs to the house `chu`, p2 to another one."""
     for house, one in (("chu", "p1"), ("other", "p2")):
-        unit = {
-            "resourceType": "Organization",
-            "id": house,
-            "name": house,
-            "type": [{"coding": [{"code": "establishment"}]}],
-        }
-        await fhir("PUT", f"/Organization/{house}", unit)
         await fhir("PUT", f"/Patient/{one}", patient(id=one))
-        answer = await fhir("PUT", f"/Encounter/e-{one}", stay(f"e-{one}", one, house))
-        assert answer.status_code == 201, answer.text
+        tie = RelationRow("present", datetime(2026, 1, 1, tzinfo=UTC), establishment=house)
+        async with database.transaction() as tx:
+            await replace_for_encounter(tx, one, f"e-{one}", [tie])
 
 
 async def test_a_token_is_told_only_of_the_types_it_may_read(
@@ -119,9 +104,9 @@ async def test_a_program_removed_is_switched_off_without_any_event(
 
 
 async def test_a_program_of_one_house_hears_of_its_patients_only(
-    fhir: Fhir, receiver: Receiver, worker: None
+    fhir: Fhir, receiver: Receiver, worker: None, database: Database
 ) -> None:
-    await two_houses(fhir)
+    await two_houses(fhir, database)
     made = await make(fhir, wish(receiver.url), token="chu")
 
     async def is_active() -> bool:
@@ -197,10 +182,10 @@ async def test_header_secrets_are_never_shown_and_survive_an_update(
 
 
 async def test_whoever_rewrites_a_subscription_becomes_its_owner(
-    fhir: Fhir, receiver: Receiver, worker: None
+    fhir: Fhir, receiver: Receiver, worker: None, database: Database
 ) -> None:
     async with receiving() as theirs:
-        await two_houses(fhir)
+        await two_houses(fhir, database)
         id_ = await active(fhir, wish(receiver.url))
         changed = wish(theirs.url, id=id_)
         answer = await fhir("PUT", f"/Subscription/{id_}", changed, token="chu")
