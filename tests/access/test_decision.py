@@ -119,9 +119,23 @@ def test_programs_pass_only_the_doors_for_programs() -> None:
             Permission.PUBLIC,
             Permission.FHIR_API,
             Permission.DICOMWEB,
+            Permission.IDENTITY_MERGE,
         )
         assert decide(Facts(program, permission)).allowed is open_to_programs
         assert decide(Facts(bare, permission)).allowed is (permission is Permission.PUBLIC)
+
+
+def test_only_a_program_of_the_group_that_may_update_everything_merges_identities() -> None:
+    for scopes, establishment, allowed in (
+        (("system/*.cruds",), None, True),
+        (("system/*.u",), None, True),
+        (("system/*.cruds",), "chu", False),
+        (("system/Patient.cruds",), None, False),
+        (("system/*.rs",), None, False),
+        (("user/*.cruds",), None, False),
+    ):
+        program = Actor("client", "c", "C", scopes=scopes, establishment=establishment)
+        assert decide(Facts(program, Permission.IDENTITY_MERGE)).allowed is allowed, scopes
 
 
 def test_a_program_of_one_establishment_reaches_its_patients_only() -> None:
