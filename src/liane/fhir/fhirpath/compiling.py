@@ -8,8 +8,8 @@ from typing import Any
 from liane.fhir.fhirpath import operators, typing_rules
 from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.functions import FUNCTIONS
-from liane.fhir.fhirpath.model import known, within
-from liane.fhir.fhirpath.nodes import Items, Node, named
+from liane.fhir.fhirpath.model import Member, known, simple, within
+from liane.fhir.fhirpath.nodes import Items, Node, named, quick
 from liane.fhir.fhirpath.scope import Run, Scope, Unordered, single
 from liane.fhir.fhirpath.sorting import sorted_by
 from liane.fhir.fhirpath.syntax import (
@@ -45,6 +45,8 @@ def compiled(expression: Expression) -> Run:
             return _chain(compiled(head), [_step(step) for step in steps])
         case Signed(sign, operand):
             return operators.signed(sign, compiled(operand))
+        case Binary("=" | "!=" as operator, left, Literal((str() as text,))):
+            return operators.equals_text(compiled(left), text, answer=operator == "=")
         case Binary(operator, left, right):
             return operators.binary(operator, compiled(left), compiled(right))
         case TypeTest(operator, operand, type_):
@@ -85,11 +87,21 @@ def _step(step: Name | Call | Special | Index) -> Run:
 
 
 def _member(name: str) -> Run:
+    # By type: the member, when it is no choice. Types are those of the definitions only, so that
+    # this stays small whatever a resource calls itself.
+    plain: dict[str | None, Member | None] = {}
+
     def member(scope: Scope, focus: Items) -> Items:
         out: Items = []
         env = scope.env
         for item in focus:
             if type(item) is Node:
+                type_ = item.type
+                if type_ not in plain:
+                    plain[type_] = simple(type_, name)
+                found = plain[type_]
+                if found is not None and not env.locating and quick(item, found, out):
+                    continue
                 if not named(item, name, out, locating=env.locating) and env.strict:
                     raise _no_member(item.type, name)
             elif env.strict:

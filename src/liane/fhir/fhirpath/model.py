@@ -88,6 +88,12 @@ def _members(table: str, name: str, element: definitions.Element) -> list[Member
     return [Member(name, f"_{name}", type_, many)]
 
 
+def simple(type_: str | None, name: str) -> Member | None:
+    """The member of that name, when it is one and no choice."""
+    member = shape(type_).named.get(name)
+    return member if isinstance(member, Member) and member.type != "Resource" else None
+
+
 @cache
 def above(type_: str) -> str | None:
     """The type that `type_` specialises, or None."""

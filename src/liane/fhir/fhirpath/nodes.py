@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from liane.fhir import definitions
 from liane.fhir.fhirpath.errors import Wrong
 from liane.fhir.fhirpath.model import PRIMITIVES, Member, shape, within
 from liane.fhir.fhirpath.quantities import Quantity
@@ -46,14 +47,20 @@ def node_of(value: Any, type_: str | None = None) -> Any:
     if type(value) is Node:
         return value
     if type(value) is dict:
-        return Node(value, value.get("resourceType") or type_)
+        return Node(value, resource_type(value) or type_)
     return value if type_ is None else Node(value, type_)
+
+
+def resource_type(value: dict[str, Any]) -> str | None:
+    """The type that a resource states, if R4 has it; a stranger may state anything."""
+    name = value.get("resourceType")
+    return name if type(name) is str and name in definitions.resources() else None
 
 
 def make(value: Any, type_: str | None, extra: Any = None, place: Place | None = None) -> Node:
     """A node; an element of type Resource takes the type it states."""
     if type_ == "Resource" and type(value) is dict:
-        type_ = value.get("resourceType", "Resource")
+        type_ = resource_type(value) or "Resource"
     return Node(value, type_, extra, place)
 
 
@@ -76,6 +83,26 @@ def named(node: Node, name: str, out: Items, *, locating: bool = False) -> bool:
             _take(node, value, members[key], out, locating=locating)
         elif key[:1] == "_" and key[1:] in members and key[1:] not in value:
             _take(node, value, members[key[1:]], out, locating=locating)
+    return True
+
+
+def quick(node: Node, member: Member, out: Items) -> bool:
+    """As `named`, for the usual case; False when it is another one and nothing was added."""
+    value = node.value
+    if type(value) is not dict:
+        return False
+    child = value.get(member.key)
+    if member.shadow in value:
+        return False
+    if child is None:
+        return True
+    if type(child) is list:
+        if None in child:
+            return False
+        type_ = member.type
+        out += [Node(one, type_) for one in child]
+    else:
+        out.append(Node(child, member.type))
     return True
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from liane.fhir.fhirpath import comparing
 from liane.fhir.fhirpath.arithmetic import CALCULATIONS, negative
 from liane.fhir.fhirpath.errors import Wrong
-from liane.fhir.fhirpath.nodes import Items
+from liane.fhir.fhirpath.nodes import Items, Node
 from liane.fhir.fhirpath.quantities import Quantity
 from liane.fhir.fhirpath.scope import Run, Scope, single, truth
 
+_DATES = frozenset({"date", "dateTime", "instant", "time"})
 Test = Callable[[Items, Items], "bool | None"]
 
 
@@ -41,6 +42,22 @@ def _tested(test: Test, left: Run, right: Run) -> Run:
         return [] if answer is None else [answer]
 
     return tested
+
+
+def equals_text(left: Run, text: str, *, answer: bool) -> Run:
+    """`left = 'text'` (or `!=` with `answer` False), the most usual of all comparisons."""
+    same, other = [answer], [not answer]
+    general = _tested(_TESTS["=" if answer else "!="], left, lambda _scope, _focus: [text])
+
+    def equals(scope: Scope, focus: Items) -> Items:
+        items = left(scope, focus)
+        if len(items) == 1 and type(items[0]) is Node:
+            item = items[0]
+            if type(item.value) is str and item.type not in _DATES:
+                return same if item.value == text else other
+        return general(scope, focus)
+
+    return equals
 
 
 def _not(test: Test) -> Test:
