@@ -82,6 +82,6 @@ async def _found(
     exchange: Exchange, tx: Tx, type_: str, criteria: str, count: int
 ) -> list[Version]:
     items = _items(type_, criteria)
-    query = search.parse_query(type_, [*items, ("_count", str(count))])
+    query = search.parse_query(type_, [*items, ("_count", str(count))], tenant=tx.tenant)
     limit = gate.restriction(exchange.actor, Permission.FHIR_API, resource_type=type_)
     return (await search.run(tx, query, limit)).versions

@@ -31,7 +31,8 @@ class Interaction:
     """As in http://hl7.org/fhir/R4/valueset-type-restful-interaction.html"""
     method: str
     address: str
-    """Below the base; `[type]`, `[id]` and `[vid]` stand for one part each."""
+    """Below the base; `[type]`, `[id]`, `[vid]` and `[of]` (a type of a compartment, or `*`) stand
+    for one part each."""
     serve: Handler
     conditional: bool = False
     """It names the resource by search criteria."""
@@ -161,7 +162,7 @@ def address_of(exchange: Exchange) -> str:
     """The address with its type, id and version replaced by their names, checked."""
     path = exchange.path
     if not path or path[0].startswith(("_", "$")):
-        if "/".join(path) in _METHODS:
+        if "/".join(path) in _METHODS or not path:
             return "/".join(path)
         raise unknown_address()
     _check_type(path[0])
@@ -172,6 +173,8 @@ def address_of(exchange: Exchange) -> str:
     shape += path[len(shape) :]
     if shape[2:3] == ["_history"] and len(shape) == 4:
         shape[3] = "[vid]"
+    if len(shape) == 3 and (shape[2] == "*" or shape[2] in definitions.types()):
+        shape[2] = "[of]"
     return "/".join(shape)
 
 

@@ -6,17 +6,13 @@ from functools import cache
 
 from liane.fhir import definitions
 from liane.fhir.definitions import SearchParameter
+from liane.store.search import known
 
-_NOT_ANSWERED = frozenset({"_text", "_content", "_query"})
 
-
-def parameters(type_: str) -> list[SearchParameter]:
-    """The search parameters of a type that can be a criterion."""
-    return [
-        one
-        for one in definitions.search_parameters(type_).values()
-        if one.kind != "special" and one.name not in _NOT_ANSWERED
-    ]
+def parameters(type_: str, tenant: int | None = None) -> list[SearchParameter]:
+    """The search parameters of a type that can be a criterion, the establishment's own included."""
+    every = known.parameters(type_, tenant).values()
+    return [one for one in every if known.parameter(type_, one.name, tenant) is not None]
 
 
 def includes(type_: str) -> list[str]:

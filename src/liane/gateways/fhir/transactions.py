@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from liane.base.errors import Invalid, LianeError
@@ -19,7 +20,7 @@ from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.links import rename
 from liane.gateways.fhir.planning import Plan, conditional_links, plan_of, sender_base
 from liane.gateways.fhir.writes import gone, require_match, told
-from liane.store import Tx
+from liane.store import Tx, conformance
 from liane.store.resources import Version, Write
 
 Entry = tuple[Exchange, str | None]
@@ -201,12 +202,15 @@ class Transaction:
             if self._creates(plan):
                 authority.require_type(plan.exchange.actor, plan.type, "c")
             rooms[self.exchange.parts.writer(plan.type)].append(plan)
+        if self.exchange.returns == "OperationOutcome":
+            conformance.listen()
         for write, plans in rooms.items():
             for chunk in (plans[i : i + CHUNK] for i in range(0, len(plans), CHUNK)):
                 wishes = [_wish(plan) for plan in chunk]
-                versions = await write(
-                    self.tx, self.exchange.actor, wishes, reason="FHIR transaction"
-                )
+                with _placed(chunk):
+                    versions = await write(
+                        self.tx, self.exchange.actor, wishes, reason="FHIR transaction"
+                    )
                 for plan, version in zip(chunk, versions, strict=True):
                     self.answers[plan.index] = self._answer(version, self._status(plan))
 
@@ -220,8 +224,33 @@ class Transaction:
         body = version.body
         if self.exchange.returns == "OperationOutcome":
             number = f"{version.reference} version {version.version}"
-            body = told(f"{number} enregistrée.", f"{number} stored.", self.exchange.language)
+            body = told(
+                f"{number} enregistrée.",
+                f"{number} stored.",
+                self.exchange.language,
+                conformance.heard(version.type, version.id),
+            )
         return Answer(status, body, version, None if status == 204 else location)
+
+
+@contextmanager
+def _placed(chunk: Sequence[Plan]) -> Iterator[None]:
+    """Findings of validation name the entry they are about."""
+    try:
+        yield
+    except Invalid as refusal:
+        places = refusal.details.get("places")
+        if isinstance(places, tuple):
+            open_ = [plan for plan in chunk if plan.kind != "delete"]
+            refusal.issues = tuple(
+                replace(
+                    issue,
+                    path=f"Bundle.entry[{open_[place].index}].resource"
+                    f"{issue.path.removeprefix(open_[place].type)}",
+                )
+                for issue, place in zip(refusal.issues, places, strict=True)
+            )
+        raise
 
 
 def _wish(plan: Plan) -> Write:
