@@ -81,6 +81,14 @@ class Shared(Tx):
         """Run `call` once the work of all is durable."""
         self._company.base.after_commit(call)
 
+    def claim(self, name: str) -> None:
+        """Be the only one here to work on `name`: a lock of the database does not keep apart those
+        who share a transaction. Raises `CannotShare` when another piece has claimed it.
+        """
+        if self._company.claims.setdefault(name, self) is not self:
+            self.touched = True
+            raise CannotShare(name)
+
     async def join(self, joint: Joint, request: Any, *, changes: bool = True) -> Any:
         """Have `request` served with those of the others; `changes` is False for a question."""
         self.touched = self.touched or changes
@@ -114,6 +122,7 @@ class _Company:
     at_work: int = 0
     waiting: dict[Joint, list[tuple[Any, asyncio.Future[Any]]]] = field(default_factory=dict)
     count: int = 0
+    claims: dict[str, Shared] = field(default_factory=dict)
 
     async def join(self, joint: Joint, request: Any) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -14,6 +14,7 @@ from liane.base.errors import Conflict, Denied, Invalid
 from liane.rooms import patients
 from liane.rooms.patients import Identifier
 from liane.store.resources import Write, read
+from liane.store.together import CannotShare, Rounds, together
 
 INS_JEANNE = "250027511234560"
 
@@ -51,6 +52,42 @@ async def test_the_same_number_is_the_same_person(house) -> None:
         assert await patients.find_patient(tx, [Identifier(IPP, "1")]) == first.patient_id
         assert await patients.find_patient(tx, [Identifier(IPP, "2")]) is None
         assert (await read(tx, "Patient", first.patient_id)).version == 1
+
+
+async def test_messages_about_one_person_never_share_a_transaction(house) -> None:
+    """Locks keep apart transactions, not those who share one: whoever comes second goes alone."""
+    known = await register(house, person(ins=INS_1, status="validee"))
+
+    def find(number: Identifier):
+        async def piece(tx):
+            return await patients.find_patient(tx, [number])
+
+        return piece
+
+    by_ipp, by_ins = find(Identifier(IPP, "1")), find(Identifier(INS, INS_1))
+    with pytest.raises(CannotShare):
+        await together(house, [by_ipp, by_ins])
+    with pytest.raises(CannotShare):
+        await together(house, [find(Identifier(IPP, "77")), find(Identifier(IPP, "77"))])
+    rounds = Rounds(house)
+    found = await asyncio.gather(*(rounds.run(piece) for piece in (by_ipp, by_ins) * 5))
+    assert set(found) == {known.patient_id}
+
+
+async def test_messages_that_share_transactions_make_and_find_each_their_own(house) -> None:
+    rounds = Rounds(house)
+
+    def registration(number: int):
+        async def piece(tx):
+            body = person(ipp=str(number // 2), status="validee")
+            return await patients.register_identity(tx, GAM, body, source="GAM", at=NOW)
+
+        return piece
+
+    done = await asyncio.gather(*(rounds.run(registration(n)) for n in range(24)))
+    assert len({d.patient_id for d in done}) == 12
+    assert sum(d.created for d in done) == 12
+    assert [d.patient_id for d in done[::2]] == [d.patient_id for d in done[1::2]]
 
 
 async def test_two_messages_at_once_make_one_person(house) -> None:

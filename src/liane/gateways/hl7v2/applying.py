@@ -22,7 +22,7 @@ from liane.gateways.hl7v2.answers import Event, State
 from liane.gateways.hl7v2.building import CODES, Problem, acknowledgement
 from liane.gateways.hl7v2.codec import Message
 from liane.gateways.hl7v2.inbox import Settlement
-from liane.gateways.hl7v2.interpreting import INTERPRETERS
+from liane.gateways.hl7v2.interpreting import INTERPRETERS, SHARING
 from liane.gateways.hl7v2.partners import Partner
 from liane.gateways.hl7v2.work import AgreedTraits, NotInterpreted, PatientUnknown, Work
 from liane.store import Database, Tx
@@ -181,8 +181,7 @@ class Applier:
             return fate
 
         async with _overtaken_told_apart():
-            if len(message.segments) > SHARED_SEGMENTS or len(message.raw) > SHARED_BYTES:
-                # By itself: the others must not wait for its last line.
+            if interpreter not in SHARING or _is_large(message):
                 async with self._database.transaction() as tx:
                     return await piece(tx)
             return await self._rounds.run(piece)
@@ -223,6 +222,11 @@ class Applier:
         async with self._database.reading() as tx:
             row = await tx.fetchrow(inbox.Q["settled"], tx.tenant, message_id)
         return Settlement(State(row["state"]), row["ack"])
+
+
+def _is_large(message: Message) -> bool:
+    """Whether the others would have to wait for its last line."""
+    return len(message.segments) > SHARED_SEGMENTS or len(message.raw) > SHARED_BYTES
 
 
 def problem_of(problem: LianeError, language: str) -> Problem:

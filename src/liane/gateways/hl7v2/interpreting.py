@@ -237,4 +237,7 @@ INTERPRETERS: Mapping[str, Interpreter] = {
 }  # fmt: skip
 """Message and event to what is done."""
 
-__all__ = ["INTERPRETERS", "NotInterpreted", "PatientUnknown", "Work"]
+SHARING = frozenset({movement, results})
+"""Those that may share a transaction: all they touch belongs to one patient, whom they hold."""
+
+__all__ = ["INTERPRETERS", "SHARING", "NotInterpreted", "PatientUnknown", "Work"]

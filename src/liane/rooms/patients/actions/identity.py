@@ -112,9 +112,15 @@ async def register_identity(
 
 
 async def _people(tx: Tx, question: str, numbers: list[tuple[str, str]]) -> list[Any]:
-    """Whom numbers name, and hold them; for all pieces of work that ask at once."""
+    """Whom numbers name, and hold them; for all pieces of work that ask at once, as long as they
+    speak of different people.
+    """
     if isinstance(tx, Shared):
         found: list[Any] = await tx.join(_JOINT[question], numbers, changes=False)
+        for system, value in numbers:
+            tx.claim(f"number|{system}|{value}")
+        for row in found:
+            tx.claim(f"patient|{row.get('retired_into') or row['patient']}")
         return found
     [alone] = await _JOINT[question](tx, [numbers])
     return list(alone)

@@ -85,6 +85,7 @@ async def _keep(tx: Tx, movement: Movement, fact: Fact) -> Any:
         json.dumps(_stored(fact)),
     )
     if isinstance(tx, Shared):
+        tx.claim(f"venue|{movement.venue.system}|{movement.venue.value}")
         return await tx.join(_keep_all, told)
     return (await _keep_all(tx, [told]))[0]
 
