@@ -9,10 +9,9 @@ from typing import Literal, Protocol
 import asyncpg
 
 from liane.base.errors import Invalid
-from liane.base.text import fold
 from liane.store.database import Tx
 from liane.store.sql import queries
-from liane.store.terminology.concepts import Concept, Header
+from liane.store.terminology.concepts import Concept, Header, begins, words_of
 from liane.store.terminology.selections import Filter, Selection
 
 Q = queries("liane.store.terminology", "terminology.sql")
@@ -25,8 +24,8 @@ REGEX_MS = 2_000
 class Ask:
     """Which part of a selection is wanted."""
 
-    patterns: list[str] = field(default_factory=list)
-    """LIKE patterns of the words to look for (`concepts.patterns`)."""
+    asked: list[str] = field(default_factory=list)
+    """Words that must each begin a word of the concept (`concepts.asked_words`)."""
     exact: str = ""
     """The text asked, in lower case: a code equal to it comes first."""
     active_only: bool = False
@@ -36,9 +35,9 @@ class Ask:
     words: Mapping[str, str] = field(default_factory=dict)
     """Displays that the value set itself gives to its codes."""
 
-    def folded(self, code: str) -> str:
-        """The display of a code, as words are compared."""
-        return fold(self.words.get(code, ""))
+    def finds(self, code: str) -> bool:
+        """Whether a code that only the value set describes has the words asked."""
+        return begins(words_of(code, self.words.get(code, "")), self.asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from liane.base.errors import Fault
 from liane.fhir import definitions
 from liane.store.terminology.closing import ancestors
 from liane.store.terminology.code_systems import Content, content_of
-from liane.store.terminology.concepts import Concept, searched
+from liane.store.terminology.concepts import Concept, words_of
 
 CORE = "http://hl7.org/fhir/"
 
@@ -74,8 +74,8 @@ class Known:
         for id_, direct in content.parents.items():
             for parent in direct:
                 self.children.setdefault(parent, []).append(id_)
-        self.searched = [
-            searched(one.code, one.display, *(d.value for d in one.designations))
+        self.words = [
+            words_of(one.code, one.display, *(d.value for d in one.designations))
             for one in content.concepts
         ]
 

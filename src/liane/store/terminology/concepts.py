@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liane.base.text import fold
 
 _NOT_WORD = re.compile(r"[\W_]+")
-LONGEST_SEARCHED = 1_000
+MOST_SIGNS = 4_000
+MOST_WORDS = 80
+LONGEST_WORD = 60
+MOST_ASKED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +96,31 @@ def matches(language: str, wanted: str) -> bool:
     return bool(one) and (one == other or one.partition("-")[0] == other)
 
 
-def searched(code: str, *texts: str) -> str:
-    """What the words of a filter are looked for in: folded words, each after a blank."""
-    words = dict.fromkeys(_words(" ".join((code, *texts))[: LONGEST_SEARCHED * 2]))
-    return f" {code.lower()} {' '.join(words)}"[:LONGEST_SEARCHED]
+def words_of(*texts: str) -> list[str]:
+    """The folded words of a concept or of what somebody types, each once."""
+    joined = " ".join(texts)[:MOST_SIGNS]
+    found = dict.fromkeys(_NOT_WORD.sub(" ", fold(joined)).split())
+    return [word[:LONGEST_WORD] for word in found][:MOST_WORDS]
 
 
-def patterns(text: str) -> list[str]:
-    """LIKE patterns that all hold when every word of `text` begins a word of the concept."""
-    plain = text.strip().lower()
-    if not plain:
+def asked_words(text: str) -> list[str]:
+    """The words that must each begin a word of the concept; a text of signs alone finds nothing."""
+    if not text.strip():
         return []
-    words = list(dict.fromkeys(_words(plain)))[:12]
-    if not words:
-        return [f"% {_liked(plain)}%"]
-    return [f"% {_liked(word)}%" for word in words]
+    return words_of(text)[:MOST_ASKED] or [text.strip()[:LONGEST_WORD]]
 
 
-def found_in(text: str, wanted: list[str]) -> bool:
-    """The same test for a concept that is not in the database."""
-    return all(pattern[1:-1].replace("\\", "") in text for pattern in wanted)
+def begins(words: Iterable[str], asked: Iterable[str]) -> bool:
+    """Whether each word asked begins one of the words."""
+    known = list(words)
+    return all(any(word.startswith(one) for word in known) for one in asked)
+
+
+def after(prefix: str) -> str:
+    """The first text that no longer begins with `prefix`, as the database sorts (by code point)."""
+    return prefix[:-1] + chr(min(ord(prefix[-1]) + 1, 0x10FFFF))
 
 
 def version_order(version: str) -> str:
     """A text that sorts versions as people count them: 2.9 before 2.10."""
     return re.sub(r"\d+", lambda digits: digits.group().zfill(12), version)[:400]
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in _NOT_WORD.sub(" ", fold(text)).split() if word]
-
-
-def _liked(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

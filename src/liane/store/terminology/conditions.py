@@ -1,6 +1,7 @@
-"""How does a selection become a condition on `terminology.concept c`?
+"""How does a selection become SQL over the numbers of concepts?
 
-Values only ever travel as arguments; names that vary are chosen here.
+Every statement of a selection is a set of concept numbers read from an index; values only ever
+travel as arguments, and names that vary are chosen here.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from typing import Any
 
 from liane.store.terminology import selections
 from liane.store.terminology.asking import pattern_of, unsupported
-from liane.store.terminology.concepts import Header
+from liane.store.terminology.concepts import Header, after
 from liane.store.terminology.selections import Filter, Selection
 
-_COLUMNS = {"display": "c.display", "definition": "c.definition"}
-_TRUTH = {"inactive": "c.inactive", "abstract": "c.abstract", "notSelectable": "c.abstract"}
+_COLUMNS = frozenset({"display", "definition"})
+_TRUTH = {"inactive": "inactive", "abstract": "abstract", "notSelectable": "abstract"}
 _HIERARCHICAL = frozenset({"is-a", "descendent-of", "is-not-a", "generalizes"})
 
 
@@ -32,46 +33,95 @@ class Arguments:
 class Conditions:
     """The conditions of one statement about one system."""
 
-    def __init__(self, arguments: Arguments, tenant: int, system: int, header: Header) -> None:
-        self._a = arguments
+    def __init__(self, tenant: int, system: int, header: Header) -> None:
+        self.arguments = Arguments()
         self._header = header
-        self.tenant = arguments.add(tenant, "smallint")
-        self.system = arguments.add(system, "int")
+        tenant_, system_ = self.arguments.add(tenant, "smallint"), self.arguments.add(system, "int")
+        self.here = f"tenant = {tenant_} and system = {system_}"
+        """The rows of this system, in any of the tables."""
         self.regexes: list[str] = []
         """Patterns in the statement: it must run under a limit of time."""
 
-    def test(self, selection: Selection) -> str:
-        """A condition that is true for the selected rows of `c`."""
+    def test(self, selection: Selection, id_: str) -> str:
+        """A condition that is true when the concept numbered `id_` is selected."""
         match selection:
             case selections.Everything():
                 return "true"
-            case selections.Codes(codes):
-                return f"c.key = any({self._keys(codes)})"
             case selections.All(parts):
-                return "(" + " and ".join(self.test(part) for part in parts) + ")"
+                return "(" + " and ".join(self.test(part, id_) for part in parts) + ")"
             case selections.Any(parts):
-                return "(" + (" or ".join(self.test(part) for part in parts) or "false") + ")"
+                tests = " or ".join(self.test(part, id_) for part in parts)
+                return f"({tests or 'false'})"
             case selections.Without(kept, removed):
-                return f"({self.test(kept)} and not {self.test(removed)})"
-            case Filter():
-                return f"({self._filter(selection)})"
+                return f"({self.test(kept, id_)} and not {self.test(removed, id_)})"
+            case _:
+                return f"({id_} in ({self._ids(selection)}))"
 
-    def _keys(self, codes: tuple[str, ...] | list[str]) -> str:
-        return self._a.add([self._header.key(code) for code in codes], "text[]")
+    def ids(self, selection: Selection) -> str:
+        """A query for the numbers (`id`) of all selected concepts."""
+        match selection:
+            case selections.All((first, *rest)):
+                others = self.test(selections.every(rest), "d.id")
+                return f"select d.id from ({self.ids(first)}) d where {others}"  # noqa: S608
+            case selections.Without(kept, removed):
+                gone = self.test(removed, "d.id")
+                return f"select d.id from ({self.ids(kept)}) d where not {gone}"  # noqa: S608
+            case selections.Any(parts) if parts:
+                return " union ".join(f"({self.ids(part)})" for part in parts)
+            case selections.Any():
+                return "select 0 as id where false"
+            case selections.Everything():
+                return self._concepts("true")
+            case _:
+                return self._ids(selection)
 
-    def _filter(self, asked: Filter) -> str:
+    def words(self, asked: list[str]) -> str:
+        """A condition on `terminology.word w`: it is the first word, and the others are there."""
+        first, *rest = (self._begins(word) for word in sorted(asked, key=len, reverse=True))
+        table = f"select concept from terminology.word w where {self.here}"  # noqa: S608
+        others = [f"w.concept in ({table} and {one})" for one in rest]
+        return " and ".join([first, *others])
+
+    def _begins(self, word: str) -> str:
+        low, high = self.arguments.add(word, "text"), self.arguments.add(after(word), "text")
+        return f"w.word >= {low} and w.word < {high}"
+
+    def keys(self, codes: tuple[str, ...] | list[str]) -> str:
+        """An argument: these codes as they are compared."""
+        return self.arguments.add([self._header.key(code) for code in codes], "text[]")
+
+    def _concepts(self, test: str) -> str:
+        return f"select id from terminology.concept where {self.here} and {test}"  # noqa: S608
+
+    def _ids(self, selection: Selection) -> str:
+        """The numbers that one statement selects."""
+        if isinstance(selection, selections.Codes):
+            return self._concepts(f"key = any({self.keys(selection.codes)})")
+        assert isinstance(selection, Filter)
+        asked = selection
         if asked.op in _HIERARCHICAL:
             return self._hierarchical(asked)
         if asked.op not in ("=", "in", "not-in", "exists", "regex"):
             raise unsupported(asked)
+        if asked.op == "not-in":
+            inside = Filter(asked.property, "in", asked.value)
+            return self._concepts(f"id not in ({self._ids(inside)})")
+        if asked.op == "exists" and asked.value != "true":
+            there = Filter(asked.property, "exists", "true")
+            return self._concepts(f"id not in ({self._ids(there)})")
+        return self._plain(asked)
+
+    def _plain(self, asked: Filter) -> str:
+        """`=`, `in`, `regex`, and `exists` true."""
         if asked.property in ("concept", "code"):
-            return self._of_code(asked)
+            return self._concepts(self._of_code(asked))
         if asked.property in _COLUMNS:
-            return self._of_column(asked, _COLUMNS[asked.property])
+            return self._concepts(self._of_column(asked))
         if asked.property in _TRUTH:
-            wanted = "true" in asked.value.split(",")
-            no = "" if wanted is (asked.op != "not-in") else "not "
-            return "true" if asked.op == "exists" else f"{no}{_TRUTH[asked.property]}"
+            truth = "true" in asked.value.split(",") or asked.op == "exists"
+            every = asked.op == "exists" or {"true", "false"} <= set(asked.value.split(","))
+            column = _TRUTH[asked.property]
+            return self._concepts("true" if every else f"{'' if truth else 'not '}{column}")
         if asked.property in ("parent", "child"):
             return self._of_neighbour(asked)
         return self._of_property(asked)
@@ -79,70 +129,59 @@ class Conditions:
     def _hierarchical(self, asked: Filter) -> str:
         if asked.property not in ("concept", "code"):
             raise unsupported(asked)
-        where = f"tenant = {self.tenant} and system = {self.system}"
-        key = self._a.add(self._header.key(asked.value), "text")
-        id_ = f"(select id from terminology.concept where {where} and key = {key})"  # noqa: S608
-        if asked.op == "generalizes":
-            above = f"select ancestor from terminology.closure where {where} and descendant = {id_}"  # noqa: S608
-            return f"c.key = {key} or c.id in ({above})"
-        below = f"select descendant from terminology.closure where {where} and ancestor = {id_}"  # noqa: S608
-        if asked.op == "descendent-of":
-            return f"c.id in ({below})"
-        inside = f"c.key = {key} or c.id in ({below})"
-        return f"not ({inside})" if asked.op == "is-not-a" else inside
+        if asked.op == "is-not-a":
+            inside = Filter(asked.property, "is-a", asked.value)
+            return self._concepts(f"id not in ({self._hierarchical(inside)})")
+        key = self.arguments.add(self._header.key(asked.value), "text")
+        itself = self._concepts(f"key = {key}")
+        given, wanted = ("ancestor", "descendant") if asked.op != "generalizes" else (
+            "descendant", "ancestor")  # fmt: skip
+        line = (
+            f"select {wanted} as id from terminology.closure "  # noqa: S608
+            f"where {self.here} and {given} = ({itself})"
+        )
+        return line if asked.op == "descendent-of" else f"{itself} union all {line}"
 
     def _of_code(self, asked: Filter) -> str:
         if asked.op == "exists":
-            return "true" if asked.value == "true" else "false"
+            return "true"
         if asked.op == "regex":
-            return f"c.code ~ {self._pattern(asked.value)}"
-        no = "not " if asked.op == "not-in" else ""
-        return f"{no}c.key = any({self._keys(_values(asked))})"
+            return f"code ~ {self._pattern(asked.value)}"
+        return f"key = any({self.keys(_values(asked))})"
 
-    def _of_column(self, asked: Filter, column: str) -> str:
+    def _of_column(self, asked: Filter) -> str:
         if asked.op == "exists":
-            return f"{column} {'<>' if asked.value == 'true' else '='} ''"
+            return f"{asked.property} <> ''"
         if asked.op == "regex":
-            return f"{column} ~ {self._pattern(asked.value)}"
-        no = "not " if asked.op == "not-in" else ""
-        return f"{no}{column} = any({self._a.add(_values(asked), 'text[]')})"
+            return f"{asked.property} ~ {self._pattern(asked.value)}"
+        return f"{asked.property} = any({self.arguments.add(_values(asked), 'text[]')})"
 
     def _of_neighbour(self, asked: Filter) -> str:
         mine, other = ("descendant", "ancestor") if asked.property == "parent" else (
             "ancestor", "descendant")  # fmt: skip
-        rows = (
-            f"select k.{mine} from terminology.closure k where k.tenant = {self.tenant} "  # noqa: S608
-            f"and k.system = {self.system} and k.direct"
-        )
+        rows = f"select {mine} as id from terminology.closure where {self.here} and direct"  # noqa: S608
         if asked.op == "exists":
-            return f"{'' if asked.value == 'true' else 'not '}c.id in ({rows})"
+            return rows
         if asked.op == "regex":
             raise unsupported(asked)
-        ids = (
-            f"select n.id from terminology.concept n where n.tenant = {self.tenant} "  # noqa: S608
-            f"and n.system = {self.system} and n.key = any({self._keys(_values(asked))})"
-        )
-        no = "not " if asked.op == "not-in" else ""
-        return f"{no}c.id in ({rows} and k.{other} in ({ids}))"
+        ids = self._concepts(f"key = any({self.keys(_values(asked))})")
+        return f"{rows} and {other} in ({ids})"
 
     def _of_property(self, asked: Filter) -> str:
-        rows = (
-            f"select p.concept from terminology.property p where p.tenant = {self.tenant} "  # noqa: S608
-            f"and p.system = {self.system} and p.name = {self._a.add(asked.property, 'text')}"
-        )
+        name = self.arguments.add(asked.property, "text")
+        rows = f"select concept as id from terminology.property where {self.here} and name = {name}"  # noqa: S608
         if asked.op == "exists":
-            return f"{'' if asked.value == 'true' else 'not '}c.id in ({rows})"
+            return rows
         if asked.op == "regex":
-            return f"c.id in ({rows} and p.value ~ {self._pattern(asked.value)})"
+            return f"{rows} and value ~ {self._pattern(asked.value)}"
         values = _values(asked)
-        short = self._a.add([value[:200] for value in values], "text[]")
-        no = "not " if asked.op == "not-in" else ""
-        same = f"p.short = any({short}) and p.value = any({self._a.add(values, 'text[]')})"
-        return f"{no}c.id in ({rows} and {same})"
+        short = self.arguments.add([value[:200] for value in values], "text[]")
+        long_ = self.arguments.add(values, "text[]")
+        return f"{rows} and short = any({short}) and value = any({long_})"
 
     def _pattern(self, text: str) -> str:
         self.regexes.append(text)
-        return self._a.add(pattern_of(text), "text")
+        return self.arguments.add(pattern_of(text), "text")
 
 
 def _values(asked: Filter) -> list[str]:

@@ -11,7 +11,7 @@ from liane.store.database import Tx
 from liane.store.terminology import resolving
 from liane.store.terminology.asking import Ask, Q, System, too_costly
 from liane.store.terminology.composing import Part, parts_of
-from liane.store.terminology.concepts import Concept, Designation, matches, patterns
+from liane.store.terminology.concepts import Concept, Designation, asked_words, matches
 from liane.store.terminology.stored import StoredSystem
 from liane.store.versions import instant
 
@@ -91,7 +91,7 @@ async def codes(tx: Tx, address: str, limit: int) -> list[tuple[str, str]] | Non
 def _ask(resource: dict[str, Any], wish: Wish) -> Ask:
     inactive = resource.get("compose", {}).get("inactive", True)
     return Ask(
-        patterns=patterns(wish.filter),
+        asked=asked_words(wish.filter),
         exact=wish.filter.strip().lower(),
         active_only=wish.active_only or inactive is False,
         selectable_only=wish.exclude_not_for_ui,

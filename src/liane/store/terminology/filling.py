@@ -17,7 +17,7 @@ from liane.store.database import Tx
 from liane.store.sql import queries
 from liane.store.terminology.closing import ancestors
 from liane.store.terminology.code_systems import Content
-from liane.store.terminology.concepts import Header, searched, version_order
+from liane.store.terminology.concepts import Header, version_order, words_of
 
 Q = queries("liane.store.terminology", "filing.sql")
 PIECE = 5_000
@@ -54,8 +54,10 @@ async def replace_concepts(tx: Tx, system: int, content: Content, *, loaded: boo
         await tx.execute(Q.add_concepts, tx.tenant, system, *_concepts(content.header, piece))
         await _send(tx, Q.add_designations, system, _designations(piece), 2)
         await _send(tx, Q.add_properties, system, _properties(piece), 2)
+        await _send(tx, Q.add_words, system, sorted(_words(piece)), 0)
     above = await asyncio.to_thread(ancestors, content.parents)
-    await _send(tx, Q.add_closure, system, _closure(above, content), 2)
+    pairs = await asyncio.to_thread(lambda: sorted(_closure(above, content)))
+    await _send(tx, Q.add_closure, system, pairs, 2)
     active = sum(not concept.inactive for concept in content.concepts)
     await tx.execute(Q.count_concepts, tx.tenant, system, len(content.concepts), active, loaded)
 
@@ -85,7 +87,6 @@ def _concepts(header: Header, piece: Sequence[Any]) -> list[Any]:
         [one.definition for one in piece],
         [one.abstract for one in piece],
         [one.inactive for one in piece],
-        [searched(one.code, one.display, *(d.value for d in one.designations)) for one in piece],
     ]
 
 
@@ -100,6 +101,13 @@ def _properties(piece: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     for one in piece:
         for place, said in enumerate(one.properties):
             yield one.id, place, said.name, said.value, dumps(dict(said.shown))
+
+
+def _words(piece: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    for one in piece:
+        size = min(len(one.display), 32_000)
+        for word in words_of(one.code, one.display, *(d.value for d in one.designations)):
+            yield word, one.id, size, one.inactive, one.abstract
 
 
 def _closure(above: dict[int, set[int]], content: Content) -> Iterator[tuple[int, int, bool]]:

@@ -95,10 +95,11 @@ def _list(url: str) -> Content:
     title, table, shape = _LISTS[url]
     english, french = Locale("en"), Locale("fr")
     names: dict[str, str] = getattr(english, table)
-    others: dict[str, str] = getattr(french, table)
+    others = dict(getattr(french, table).items())
     codes = sorted(code for code in names if re.fullmatch(shape, code) and code != "ZZ")
-    concepts = [
-        Concept(code, names[code], id=n, designations=(Designation(others[code], "fr"),))
-        for n, code in enumerate(codes)
-    ]
+    concepts = []
+    for n, code in enumerate(codes):
+        french_name = others.get(code)
+        words = (Designation(french_name, "fr"),) if french_name else ()
+        concepts.append(Concept(code, names[code], id=n, designations=words))
     return Content(Header(url, title=title), concepts)

@@ -14,7 +14,7 @@ from liane.store.database import Tx
 from liane.store.terminology import selections
 from liane.store.terminology.asking import Absent, Ask, Page, Relation, regex_matches, unsupported
 from liane.store.terminology.builtin import Known
-from liane.store.terminology.concepts import Concept, Header, found_in
+from liane.store.terminology.concepts import Concept, Header, begins
 from liane.store.terminology.selections import Filter, Selection
 
 _TRUTH = {"inactive": "inactive", "abstract": "abstract", "notSelectable": "abstract"}
@@ -48,9 +48,9 @@ class MemorySystem:
             for id_ in sorted(ids)
             if not (ask.active_only and concepts[id_].inactive)
             and not (ask.selectable_only and concepts[id_].abstract)
-            and (not ask.patterns or found_in(self._known.searched[id_], ask.patterns))
+            and begins(self._known.words[id_], ask.asked)
         ]
-        if ask.patterns:
+        if ask.asked:
             chosen.sort(key=lambda one: (one.code.lower() != ask.exact, len(one.display), one.id))
         return Page(chosen[ask.offset : ask.offset + ask.limit], len(chosen))
 
@@ -204,9 +204,7 @@ def listed_page(selection: Selection, codes: Sequence[str], ask: Ask) -> Page:
     """The selected ones of these codes, which no system describes."""
     chosen = [Concept(code) for code in codes if selections.holds(selection, code)]
     chosen = [
-        replace(one, display=ask.words.get(one.code, ""))
-        for one in chosen
-        if not ask.patterns or found_in(f" {one.code.lower()} {ask.folded(one.code)}", ask.patterns)
+        replace(one, display=ask.words.get(one.code, "")) for one in chosen if ask.finds(one.code)
     ]
     return Page(chosen[ask.offset : ask.offset + ask.limit], len(chosen))
 

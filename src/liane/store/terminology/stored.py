@@ -12,7 +12,7 @@ from liane.store.database import Tx
 from liane.store.terminology import selections
 from liane.store.terminology.asking import Ask, Page, Q, Relation, bounded_regex
 from liane.store.terminology.concepts import Concept, Designation, Header, Property
-from liane.store.terminology.conditions import Arguments, Conditions
+from liane.store.terminology.conditions import Conditions
 from liane.store.terminology.memory import listed_page
 from liane.store.terminology.selections import Selection
 
@@ -86,47 +86,58 @@ class StoredSystem:
         return await self._with_listed(tx, selection, ask, found)
 
     async def _page(self, tx: Tx, selection: Selection, ask: Ask) -> Page:
-        a = Arguments()
-        conditions = Conditions(a, tx.tenant, self.id, self.header)
-        test = conditions.test(selection)
-        where = f"c.tenant = {conditions.tenant} and c.system = {conditions.system} and {test}"
-        if ask.patterns:
-            patterns = a.add(ask.patterns, "text[]")
-            where += f" and c.id in (select terminology.matching({conditions.system}, {patterns}))"
-        if ask.active_only:
-            where += " and not c.inactive"
+        """All numbers first, from indexes alone; only the concepts of the page are opened."""
+        if isinstance(selection, selections.Everything) and not ask.asked:
+            whole = await self._whole(tx, ask)
+            if whole is not None:
+                return whole
+        c = Conditions(tx.tenant, self.id, self.header)
+        order = "hit.id"
+        if ask.asked:
+            exact = c.keys([ask.exact])
+            order = "hit.id not in (select id from exact), hit.size, hit.id"
+            hits = _worded(c, selection, ask)
+            same = f"{c.here} and key = any({exact})"
+            first = f"exact as (select id from terminology.concept where {same}), "  # noqa: S608
+        else:
+            hits = _numbered(c, selection, ask)
+            first = ""
+        rows = await self._fetch(
+            tx,
+            c,
+            f"with {first}hit as materialized ({hits}), page as (select hit.*, "  # noqa: S608
+            f"row_number() over (order by {order}) as place from hit "
+            f"order by {order} limit {max(1, ask.limit):d} offset {ask.offset:d}) "
+            f"select {_COLUMNS}, (select count(*) from hit) as total from (select 1) one "
+            f"left join (page join terminology.concept c on c.id = page.id and c.{c.here}) on true "
+            "order by page.place",
+        )
+        total = rows[0]["total"]
+        found = [_concept(row) for row in rows if row["code"] is not None]
+        return Page(found[: ask.limit], total)
+
+    async def _whole(self, tx: Tx, ask: Ask) -> Page | None:
+        """A page of the whole system, which is counted already."""
         if ask.selectable_only:
-            where += " and not c.abstract"
-        every = test == "true" and not ask.patterns and not ask.selectable_only
-        order = "c.id"
-        if ask.patterns:
-            exact = a.add(self.header.key(ask.exact), "text")
-            order = f"c.key <> {exact}, length(c.display), c.id"
+            return None
+        c = Conditions(tx.tenant, self.id, self.header)
+        test = " and not c.inactive" if ask.active_only else ""
         rows: list[Any] = []
         if ask.limit:
-            total = "0" if every else "count(*) over ()"
-            sql = (
-                f"select {_COLUMNS}, {total} as total from terminology.concept c where {where} "  # noqa: S608
-                f"order by {order} limit {ask.limit:d} offset {ask.offset:d}"
+            rows = await self._fetch(
+                tx,
+                c,
+                f"select {_COLUMNS} from terminology.concept c where {c.here}{test} "  # noqa: S608
+                f"order by c.id limit {ask.limit:d} offset {ask.offset:d}",
             )
-            rows = await self._fetch(tx, a, sql, conditions.regexes)
-        concepts = [_concept(row) for row in rows]
-        if every:
-            return Page(concepts, self._active if ask.active_only else self._concepts)
-        if rows or (ask.limit and not ask.offset):
-            return Page(concepts, rows[0]["total"] if rows else 0)
-        return Page([], await self._count(tx, selection, ask))
+        total = self._active if ask.active_only else self._concepts
+        return Page([_concept(row) for row in rows], total)
 
-    async def _count(self, tx: Tx, selection: Selection, ask: Ask) -> int:
-        """How many are selected, when no row of the page could say it."""
-        one = await self._page(tx, selection, replace(ask, offset=0, limit=1))
-        return one.total
-
-    async def _fetch(self, tx: Tx, a: Arguments, sql: str, regexes: list[str]) -> list[Any]:
+    async def _fetch(self, tx: Tx, conditions: Conditions, sql: str) -> list[Any]:
         async with AsyncExitStack() as stack:
-            for regex in regexes:
+            for regex in conditions.regexes:
                 await stack.enter_async_context(bounded_regex(tx, regex))
-            return await tx.fetch(sql, *a.values)
+            return await tx.fetch(sql, *conditions.arguments.values)
 
     async def _with_listed(self, tx: Tx, selection: Selection, ask: Ask, found: Page) -> Page:
         """A fragment does not know every code: those that are listed count as well."""
@@ -143,15 +154,12 @@ class StoredSystem:
 
     async def holds(self, tx: Tx, selection: Selection, code: str) -> Concept | None:
         """The concept, when it is selected."""
-        a = Arguments()
-        conditions = Conditions(a, tx.tenant, self.id, self.header)
-        key = a.add(self.header.key(code), "text")
+        c = Conditions(tx.tenant, self.id, self.header)
         sql = (
-            f"select {_COLUMNS} from terminology.concept c where c.tenant = {conditions.tenant} "  # noqa: S608
-            f"and c.system = {conditions.system} and c.key = {key} "
-            f"and {conditions.test(selection)}"
+            f"select {_COLUMNS} from terminology.concept c where {c.here} "  # noqa: S608
+            f"and c.key = any({c.keys([code])}) and {c.test(selection, 'c.id')}"
         )
-        rows = await self._fetch(tx, a, sql, conditions.regexes)
+        rows = await self._fetch(tx, c, sql)
         if rows:
             return _concept(rows[0])
         if self.header.complete or code not in selections.listed(selection):
@@ -161,14 +169,13 @@ class StoredSystem:
         return Concept(code)
 
     async def relation(self, tx: Tx, first: Concept, second: Concept) -> Relation:
-        """How the first stands to the second: one or two probes of the closure."""
+        """How the first stands to the second: a probe of the closure each way."""
         if first.id == second.id:
             return "equivalent"
-        if await tx.fetchval(Q.is_below, tx.tenant, self.id, first.id, second.id):
+        row = await tx.fetchrow(Q.relation, tx.tenant, self.id, first.id, second.id)
+        if row["subsumes"]:
             return "subsumes"
-        if await tx.fetchval(Q.is_below, tx.tenant, self.id, second.id, first.id):
-            return "subsumed-by"
-        return "not-subsumed"
+        return "subsumed-by" if row["subsumed"] else "not-subsumed"
 
     async def near(self, tx: Tx, concept: Concept) -> tuple[list[Concept], list[Concept]]:
         """The concepts directly above and below."""
@@ -182,6 +189,28 @@ class StoredSystem:
         """The code and those below or above it; empty when it is not known."""
         rows = await tx.fetch(Q[way], tx.tenant, self.id, self.header.key(code), limit)
         return [row["code"] for row in rows]
+
+
+def _worded(c: Conditions, selection: Selection, ask: Ask) -> str:
+    """The numbers of the selected concepts that have the words asked."""
+    tests = [f"w.{c.here}", c.words(ask.asked)]
+    if not isinstance(selection, selections.Everything):
+        tests.append(c.test(selection, "w.concept"))
+    tests += ["not w.inactive"] * ask.active_only + ["not w.abstract"] * ask.selectable_only
+    return (
+        "select w.concept as id, min(w.size) as size from terminology.word w "  # noqa: S608
+        f"where {' and '.join(tests)} group by 1"
+    )
+
+
+def _numbered(c: Conditions, selection: Selection, ask: Ask) -> str:
+    """The numbers of the selected concepts."""
+    tests = ["true"]
+    for column, asked in (("inactive", ask.active_only), ("abstract", ask.selectable_only)):
+        if asked:
+            gone = f"select id from terminology.concept where {c.here} and {column}"  # noqa: S608
+            tests.append(f"d.id not in ({gone})")
+    return f"select distinct d.id from ({c.ids(selection)}) d where {' and '.join(tests)}"  # noqa: S608
 
 
 def _concept(row: Any) -> Concept:

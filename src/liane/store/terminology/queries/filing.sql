@@ -24,7 +24,8 @@ where tenant = $1 and id = $2;
 -- Forget the concepts of systems, before they are written anew or when the system goes.
 with a as (delete from terminology.concept where tenant = $1 and system = any($2::int[])),
 b as (delete from terminology.designation where tenant = $1 and system = any($2::int[])),
-c as (delete from terminology.property where tenant = $1 and system = any($2::int[]))
+c as (delete from terminology.property where tenant = $1 and system = any($2::int[])),
+d as (delete from terminology.word where tenant = $1 and system = any($2::int[]))
 delete from terminology.closure where tenant = $1 and system = any($2::int[]);
 
 -- name: drop_systems
@@ -34,10 +35,15 @@ delete from terminology.system where tenant = $1 and id = any($2::int[]);
 -- name: add_concepts
 -- Concepts of one system.
 insert into terminology.concept
-  (tenant, system, id, key, code, display, definition, abstract, inactive, searched)
+  (tenant, system, id, key, code, display, definition, abstract, inactive)
 select $1::smallint, $2::int, u.* from unnest($3::text::int[], $4::text[], $5::text[], $6::text[],
-  $7::text[], $8::bool[], $9::bool[], $10::text[]) u
-order by 2;
+  $7::text[], $8::bool[], $9::bool[]) u;
+
+-- name: add_words
+-- What concepts are found by.
+insert into terminology.word (tenant, system, word, concept, size, inactive, abstract)
+select $1::smallint, $2::int, u.* from unnest($3::text[], $4::int[], $5::smallint[], $6::bool[],
+  $7::bool[]) u;
 
 -- name: add_designations
 -- Other words for concepts.
@@ -56,8 +62,7 @@ from unnest($3::text::int[], $4::text::smallint[], $5::text[], $6::text[], $7::t
 -- name: add_closure
 -- Ancestors and descendants.
 insert into terminology.closure (tenant, system, ancestor, descendant, direct)
-select $1::smallint, $2::int, u.* from unnest($3::text::int[], $4::text::int[], $5::bool[]) u
-order by 1, 2;
+select $1::smallint, $2::int, u.* from unnest($3::text::int[], $4::text::int[], $5::bool[]) u;
 
 -- name: keep_value_sets
 -- Where value sets stand.

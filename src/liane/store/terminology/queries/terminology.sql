@@ -81,10 +81,13 @@ union all
    and k.descendant = (select id from terminology.concept where tenant = $1 and system = $2 and key = $3)
  limit $4);
 
--- name: is_below
--- Whether the second concept stands below the first: one probe of the closure.
-select exists (select from terminology.closure
-  where tenant = $1 and system = $2 and ancestor = $3 and descendant = $4);
+-- name: relation
+-- Whether the second concept stands below the first, and the other way: a probe of the closure each.
+select
+  exists (select from terminology.closure
+    where tenant = $1 and system = $2 and ancestor = $3 and descendant = $4) as subsumes,
+  exists (select from terminology.closure
+    where tenant = $1 and system = $2 and ancestor = $4 and descendant = $3) as subsumed;
 
 -- name: matching_regex
 -- The codes that a pattern describes whole.
