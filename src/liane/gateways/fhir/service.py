@@ -26,6 +26,7 @@ from liane.gateways.fhir import (
 )
 from liane.gateways.fhir.capability import capability_statement, smart_configuration
 from liane.gateways.fhir.exchange import Answer, Choices, Exchange, Parts, WriteMany, items_of
+from liane.gateways.fhir.openapi import openapi
 from liane.gateways.fhir.outcomes import as_liane_error
 from liane.gateways.fhir.replies import AnyRequest, AnyResponse
 from liane.rooms import record
@@ -115,6 +116,9 @@ async def _handle(parts: Parts, request: AnyRequest) -> AnyResponse:
 
 
 async def _serve(exchange: Exchange, language: str) -> Answer:
+    if exchange.path == ("openapi.json",) and exchange.method in dispatch.READS:
+        text = openapi(exchange.parts.base)
+        return Answer(200, media_type="application/json", content=text.encode())
     if exchange.method == "OPTIONS":
         return Answer(204, headers={"Allow": ", ".join(dispatch.allowed(exchange))})
     if exchange.method == "POST" and not exchange.path:
