@@ -9,6 +9,7 @@ from liane.gateways.fhir.operations import (
     document,
     everything,
     export,
+    importing,
     jobs,
     lastn,
     match,
@@ -18,6 +19,7 @@ from liane.gateways.fhir.operations import (
     subscription,
     summary,
     terminology,
+    validate,
 )
 from liane.gateways.fhir.operations.registry import Level, Operation, Registry
 
@@ -30,6 +32,7 @@ REGISTRY = Registry(
         *everything.OPERATIONS,
         *export.OPERATIONS,
         *graphql.OPERATIONS,
+        *importing.OPERATIONS,
         *jobs.OPERATIONS,
         *lastn.OPERATIONS,
         *match.OPERATIONS,
@@ -39,5 +42,6 @@ REGISTRY = Registry(
         *subscription.OPERATIONS,
         *summary.OPERATIONS,
         *terminology.OPERATIONS,
+        *validate.OPERATIONS,
     ),
 )
