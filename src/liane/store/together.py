@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from liane.base.errors import Unavailable
 from liane.store.database import AfterCommit, Database, Tx
@@ -164,7 +166,11 @@ class Outcome(Generic[T]):
     error: Exception | None = None
 
 
-async def together(database: Database, pieces: Sequence[Piece[T]]) -> list[Outcome[T]]:
+async def together(
+    database: Database,
+    pieces: Sequence[Piece[T]],
+    contexts: Sequence[Context] | None = None,
+) -> list[Outcome[T]]:
     """Do all pieces in one transaction; raises, with nothing done, when one of them fails after
     it has changed something. One that fails before is told so in its outcome.
     """
@@ -172,10 +178,17 @@ async def together(database: Database, pieces: Sequence[Piece[T]]) -> list[Outco
         company = _Company(base, at_work=len(pieces))
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_one(company, piece)) for piece in pieces]
+                tasks = [
+                    group.create_task(_one(company, piece), context=context)
+                    for piece, context in zip(pieces, contexts or map(_copied, pieces), strict=True)
+                ]
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+def _copied(_: object) -> Context:
+    return copy_context()
 
 
 async def _one(company: _Company, piece: Piece[T]) -> Outcome[T]:
@@ -190,12 +203,40 @@ async def _one(company: _Company, piece: Piece[T]) -> Outcome[T]:
     return outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A piece that waits, who waits for it, and in which context it is to run."""
+
+    piece: Piece[Any]
+    future: asyncio.Future[Any]
+    context: Context
+
+    def tell(self, outcome: Outcome[Any]) -> None:
+        """Give the outcome to whoever asked, if still there."""
+        if self.future.done():
+            return
+        if outcome.error is not None:
+            self.future.set_exception(outcome.error)
+        else:
+            self.future.set_result(outcome.value)
+
+
+_ROUNDS: WeakKeyDictionary[Database, Rounds] = WeakKeyDictionary()
+
+
+def rounds_of(database: Database) -> Rounds:
+    """The rounds of one database, for those who share them."""
+    if database not in _ROUNDS:
+        _ROUNDS[database] = Rounds(database)
+    return _ROUNDS[database]
+
+
 class Rounds:
     """Does pieces of work as they come: alone when nothing else waits, else together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: list[tuple[Piece[Any], asyncio.Future[Any]]] = []
+        self._queue: list[_Asked] = []
         self._workers: set[asyncio.Task[None]] = set()
         self._at_work = 0
 
@@ -204,7 +245,7 @@ class Rounds:
         beginning, after everything it did was undone.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append((piece, future))
+        self._queue.append(_Asked(piece, future, copy_context()))
         if self._at_work < SIDE_BY_SIDE:
             self._at_work += 1
             worker = asyncio.create_task(self._work(), name="rounds")
@@ -220,36 +261,31 @@ class Rounds:
         finally:
             self._at_work -= 1
 
-    async def _round(self, batch: list[tuple[Piece[Any], asyncio.Future[Any]]]) -> None:
+    async def _round(self, batch: list[_Asked]) -> None:
         if len(batch) == 1:
-            await self._alone(*batch[0])
+            await self._alone(batch[0])
             return
+        pieces, contexts = [one.piece for one in batch], [one.context for one in batch]
         try:
-            outcomes = await together(self._database, [piece for piece, _ in batch])
+            outcomes = await together(self._database, pieces, contexts)
         except Unavailable as failure:
             # It may be committed: only the callers know how to look.
-            for _, future in batch:
-                _tell(future, Outcome(error=failure))
+            for one in batch:
+                one.tell(Outcome(error=failure))
         except Exception:  # noqa: BLE001 - nothing is done; whose fault it was shows when alone
-            await asyncio.gather(*(self._alone(*one) for one in batch))
+            await asyncio.gather(*(self._alone(one) for one in batch))
         else:
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                _tell(future, outcome)
+            for one, outcome in zip(batch, outcomes, strict=True):
+                one.tell(outcome)
 
-    async def _alone(self, piece: Piece[Any], future: asyncio.Future[Any]) -> None:
-        try:
+    async def _alone(self, asked: _Asked) -> None:
+        async def work() -> Any:
             async with self._database.transaction() as tx:
-                value = await piece(tx)
+                return await asked.piece(tx)
+
+        try:
+            value = await asyncio.create_task(work(), context=asked.context)
         except Exception as failure:  # noqa: BLE001 - handed to whoever asked
-            _tell(future, Outcome(error=failure))
+            asked.tell(Outcome(error=failure))
         else:
-            _tell(future, Outcome(value=value))
-
-
-def _tell(future: asyncio.Future[Any], outcome: Outcome[Any]) -> None:
-    if future.done():
-        return  # whoever asked has gone
-    if outcome.error is not None:
-        future.set_exception(outcome.error)
-    else:
-        future.set_result(outcome.value)
+            asked.tell(Outcome(value=value))

@@ -15,10 +15,18 @@ from liane.gateways.fhir import changes, conditional, histories, interactions, s
 from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.operations import REGISTRY, Level, Operation
 from liane.store import Tx
+from liane.store.together import rounds_of
 
 READS = frozenset({"GET", "HEAD"})
 TRIES = 3
 """How often a write begins that another one overtakes."""
+_HEAVY = frozenset(
+    {
+        "Binary", "Bundle", "CodeSystem", "ConceptMap", "DocumentReference", "SearchParameter",
+        "StructureDefinition", "Subscription", "ValueSet",
+    }
+)  # fmt: skip
+"""Types that may be large, or whose writing sets other work in motion: they hold up nobody."""
 Handler = Callable[[Exchange, Tx], Awaitable[Answer]]
 _LEVELS: tuple[Level, ...] = ("system", "type", "instance")
 
@@ -87,10 +95,14 @@ async def run(exchange: Exchange) -> Answer:
         return await _called(operation, exchange).call(exchange, None)
     database = exchange.parts.database
     if is_read(exchange):
-        async with database.reading() as tx:
+        one = operation is None and interaction_of(exchange).code in ("read", "vread")
+        async with database.single() if one else database.reading() as tx:
             return await serve(exchange, tx)
+    shares = operation is None and _may_share(exchange)
     for attempt in range(TRIES):
         try:
+            if shares:
+                return await rounds_of(database).run(lambda tx: serve(exchange, tx))
             async with database.transaction() as tx:
                 return await serve(exchange, tx)
         except Conflict as conflict:
@@ -98,6 +110,14 @@ async def run(exchange: Exchange) -> Answer:
             if conflict.code != "store.overtaken" or attempt == TRIES - 1:
                 raise
     raise AssertionError
+
+
+def _may_share(exchange: Exchange) -> bool:
+    """Whether it may share a transaction with others of the same moment: a plain creation makes
+    something new and looks at nothing that another one makes.
+    """
+    plain = exchange.if_none_exist is None and exchange.resource is not None
+    return plain and exchange.type not in _HEAVY and interaction_of(exchange).code == "create"
 
 
 def inside_bundle(exchange: Exchange) -> Exchange:
