@@ -9,6 +9,9 @@ from typing import Any
 
 from liane.fhir import json as fhir_json
 
+UNTOLD = "?"
+"""Stands for a patient that was not read together with the version; no id looks like that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -22,6 +25,9 @@ class Version:
     body: str
     written: dict[str, Any] | None = field(default=None, compare=False, repr=False)
     """The resource just written, so that those who follow the write need not parse the body."""
+    patient: str | None = field(default=UNTOLD, compare=False, repr=False)
+    """Whose compartment holds it, as the record files it, where that was read too: to find it in
+    the body costs more than everything else of a search."""
 
     @property
     def resource(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from liane.fhir import definitions
 from liane.fhir.extraction import extract
 from liane.store import Tx, resources
 from liane.store.resources import Version
+from liane.store.versions import UNTOLD
 
 
 class Unauthenticated(LianeError):
@@ -85,6 +86,8 @@ def patient_of(version: Version) -> str | None:
     """The patient whose compartment holds this version; None for a deletion."""
     if version.deleted:
         return None
+    if version.patient != UNTOLD:
+        return version.patient
     return extract(version.resource).patient
 
 

@@ -12,6 +12,7 @@ from liane.store.database import Tx
 from liane.store.keys import key, one_patient
 from liane.store.search import known
 from liane.store.search.model import Include, Query, Sight
+from liane.store.search.running import version_of
 from liane.store.search.sqltext import Arguments
 from liane.store.search.visible import seen
 from liane.store.versions import Version
@@ -19,7 +20,7 @@ from liane.store.versions import Version
 MOST_INCLUDED = 1000
 MOST_ROUNDS = 5
 
-_COLUMNS = "r.type, r.id, r.version, r.updated, false as deleted, r.body"
+_COLUMNS = "r.type, r.id, r.version, r.updated, false as deleted, r.body, r.patient"
 
 
 async def included(tx: Tx, query: Query, matches: Sequence[Version], sight: Sight) -> list[Version]:
@@ -77,7 +78,7 @@ async def _read(tx: Tx, wanted: set[tuple[str, str]], sight: Sight) -> list[Vers
     for type_, ids in by_type.items():
         tests = [*seen(a, "r", type_, sight), f"r.id = any({a.add(ids, 'text[]')})"]
         parts.append(f"select {_COLUMNS} from record.resource r where {' and '.join(tests)}")  # noqa: S608 - names are ours, values are arguments
-    return [Version(*row) for row in await a.fetch(tx, " union all ".join(parts))]
+    return [version_of(row) for row in await a.fetch(tx, " union all ".join(parts))]
 
 
 async def _pointing_to(
@@ -102,7 +103,7 @@ async def _pointing_to(
     if not parts:
         return []
     sql = f"select * from ({' union all '.join(parts)}) q limit {MOST_INCLUDED}"  # noqa: S608
-    return [Version(*row) for row in await a.fetch(tx, sql)]
+    return [version_of(row) for row in await a.fetch(tx, sql)]
 
 
 def _pointers(tenant: int, source: str, param: str, types: set[str]) -> list[str]:

@@ -26,7 +26,7 @@ WALKED_FIRST = 400
 COUNTED_EXACTLY = 20_000
 """An estimate is exact up to here."""
 
-COLUMNS = "r.rid, r.at, r.type, r.id, r.version, r.updated, false as deleted, r.body"
+COLUMNS = "r.rid, r.at, r.type, r.id, r.version, r.updated, false as deleted, r.body, r.patient"
 
 
 async def run(tx: Tx, query: Query, restriction: Restriction | Sight | None = None) -> Page:
@@ -49,7 +49,13 @@ async def run(tx: Tx, query: Query, restriction: Restriction | Sight | None = No
 def version_of(row: Any) -> Version:
     """The version in a row of a search."""
     return Version(
-        row["type"], row["id"], row["version"], row["updated"], row["deleted"], row["body"]
+        row["type"],
+        row["id"],
+        row["version"],
+        row["updated"],
+        row["deleted"],
+        row["body"],
+        patient=row["patient"],
     )
 
 
