@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from liane.base.errors import Unavailable
 from liane.gateways.fhir.exchange import WriteMany
 from liane.gateways.subscriptions import (
     MailServer,
@@ -53,17 +54,32 @@ def policy_of(settings: Settings) -> Policy:
 def standing_of(identity: IdentitySettings) -> StandingOf:
     """Asks the identity application whether a program or an account is still open."""
 
+    # One question at a time: the identity application is started by the first of them.
+    turn = asyncio.Lock()
+
     async def ask(kind: str, name: str) -> Standing | None:
-        if kind == "staff":
-            is_open = await asyncio.to_thread(commands.account_is_open, identity, name)
-            return Standing() if is_open else None
-        found = await asyncio.to_thread(commands.client_standing, identity, name)
-        if found is None:
-            return None
-        scopes, establishment = found
-        return Standing(tuple(scopes.split()), establishment or None)
+        async with turn:
+            try:
+                return await asyncio.to_thread(_standing, identity, kind, name)
+            except Exception as problem:
+                raise Unavailable(
+                    "identity.unavailable",
+                    "Le service d'identité ne répond pas.",
+                    "The identity service does not answer.",
+                    cause=type(problem).__name__,
+                ) from problem
 
     return ask
+
+
+def _standing(identity: IdentitySettings, kind: str, name: str) -> Standing | None:
+    if kind == "staff":
+        return Standing() if commands.account_is_open(identity, name) else None
+    found = commands.client_standing(identity, name)
+    if found is None:
+        return None
+    scopes, establishment = found
+    return Standing(tuple(scopes.split()), establishment or None)
 
 
 def writers(settings: Settings) -> Mapping[str, WriteMany]:

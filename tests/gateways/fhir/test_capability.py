@@ -236,7 +236,7 @@ async def test_the_other_lines(fhir: Fhir) -> None:
     known |= {"software", "implementation", "fhirVersion", "format", "patchFormat", "rest"}
     known |= {"instantiates"}
     assert set(said) <= known
-    lines = {"mode", "security", "resource", "interaction", "operation", "compartment"}
+    lines = {"mode", "security", "resource", "interaction", "operation", "compartment", "extension"}
     assert set(said["rest"][0]) <= lines
     types = {"type", "interaction", "versioning", "readHistory", "updateCreate", "operation"}
     types |= {"conditionalCreate", "conditionalRead", "conditionalUpdate", "conditionalDelete"}

@@ -15,7 +15,7 @@ from liane.fhir.json import dumps
 from liane.gateways.fhir import offered, patching
 from liane.gateways.fhir.dispatch import INTERACTIONS
 from liane.gateways.fhir.exchange import Choices
-from liane.gateways.fhir.operations import REGISTRY, Operation
+from liane.gateways.fhir.operations import REGISTRY, Operation, subscription
 
 FORMATS = ("json", "xml", "application/fhir+json", "application/fhir+xml")
 PATCH_FORMATS = (*sorted(patching.MEDIA_TYPES), "application/fhir+json", "application/fhir+xml")
@@ -49,15 +49,17 @@ def capability_statement(base: str, choices: Choices) -> str:
 
 def _guides() -> dict[str, Any]:
     """The statements of implementation guides whose operations are all there."""
-    if REGISTRY.find("system", None, "export") is None:
-        return {}
-    return {"instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"]}
+    known = [subscription.GUIDE]
+    if REGISTRY.find("system", None, "export") is not None:
+        known.append("http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data")
+    return {"instantiates": known}
 
 
 def _rest(base: str, choices: Choices) -> dict[str, Any]:
     codes = {one.code for one in INTERACTIONS}
     whole = [code for code in _OF_THE_SYSTEM if code in codes]
     return {
+        "extension": [subscription.websocket_extension(base)],
         "mode": "server",
         "security": _security(base),
         "resource": [_resource(type_, choices) for type_ in definitions.types()],
@@ -68,7 +70,9 @@ def _rest(base: str, choices: Choices) -> dict[str, Any]:
 
 def _resource(type_: str, choices: Choices) -> dict[str, Any]:
     codes = dict.fromkeys(one.code for one in INTERACTIONS if one.code not in _OF_THE_SYSTEM)
+    extensions = subscription.topic_extensions() if type_ == "Subscription" else []
     return {
+        **_named("extension", extensions),
         "type": type_,
         "interaction": [{"code": code} for code in codes],
         "versioning": "versioned-update",

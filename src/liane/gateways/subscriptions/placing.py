@@ -34,6 +34,7 @@ BATCH = 500
 ROUND_SECONDS = 0.02
 """At most so many rounds that a wake-up is sent some tens of times a second."""
 IDLE_SECONDS = 0.25
+TROUBLE_SECONDS = 5.0
 
 
 class Placer:
@@ -56,7 +57,11 @@ class Placer:
             except TROUBLE as failure:
                 log.warning("subscriptions: the feed cannot be followed: %s", failure)
                 more = False
-                await asyncio.sleep(IDLE_SECONDS)
+            except Exception:
+                # Nothing was numbered; the same changes are tried again.
+                log.exception("subscriptions: the feed cannot be followed")
+                more = False
+                await asyncio.sleep(TROUBLE_SECONDS)
             await asyncio.sleep(ROUND_SECONDS)
             if not more:
                 await _either(stop, wake, IDLE_SECONDS)

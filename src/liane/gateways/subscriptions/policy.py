@@ -37,11 +37,6 @@ class Policy:
     give_up_hours: float = 72.0
     """A subscription that fails for so long is switched off."""
 
-    @property
-    def socket_url(self) -> str:
-        """Where the WebSocket channel is."""
-        return f"ws{self.base.removeprefix('http')}/ws"
-
     def allows(self, endpoint: str) -> bool:
         """Whether a rest-hook may be called: on the list, and over TLS unless excepted."""
         try:
@@ -67,6 +62,11 @@ def host_of(endpoint: str) -> str:
     parts = urlsplit(endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return f"{(parts.hostname or '').lower()}:{port}"
+
+
+def socket_url(base: str) -> str:
+    """Where the WebSocket channel of `https://host/fhir` is: `wss://host/fhir/ws`."""
+    return f"ws{base.removeprefix('http')}/ws"
 
 
 def names(text: str) -> frozenset[str]:

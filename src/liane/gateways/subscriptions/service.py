@@ -67,6 +67,8 @@ async def _again(stop: asyncio.Event, seconds: float, work: Callable[[], Awaitab
             await work()
         except TROUBLE as failure:
             log.warning("subscriptions: upkeep is put off: %s", failure)
+        except Exception:
+            log.exception("subscriptions: upkeep is put off")
         try:
             await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:

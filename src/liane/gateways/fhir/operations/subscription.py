@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -21,9 +20,10 @@ from liane.gateways.fhir.answers import bundle
 from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.operations.registry import Operation
 from liane.gateways.subscriptions import notifications, state, topics
+from liane.gateways.subscriptions.model import BACKPORT, DEFINITIONS, Content
 from liane.gateways.subscriptions.model import OPERATIONS as DEFINED
-from liane.gateways.subscriptions.model import Content
 from liane.gateways.subscriptions.owners import Reader
+from liane.gateways.subscriptions.policy import socket_url
 from liane.gateways.subscriptions.reading import CONTENTS, content_of
 from liane.gateways.subscriptions.registering import find_topic, written_topics
 from liane.gateways.subscriptions.state import State
@@ -95,14 +95,12 @@ async def binding_token(exchange: Exchange, _tx: None) -> Answer:
         ids = [one.id for one in found]
         digest = hashlib.sha256(token.encode()).digest()
         await tx.execute(D["bind"], tx.tenant, digest, ids, actor.id, expires)
-    base = exchange.parts.base
     parameters: list[dict[str, Any]] = [
         {"name": "token", "valueString": token},
         {"name": "expiration", "valueDateTime": instant(expires)},
     ]
     parameters += [{"name": "subscription", "valueString": id_} for id_ in ids]
-    url = f"ws{base.removeprefix('http')}/ws"
-    parameters.append({"name": "websocket-url", "valueUrl": url})
+    parameters.append({"name": "websocket-url", "valueUrl": socket_url(exchange.parts.base)})
     text = dumps({"resourceType": "Parameters", "parameter": parameters})
     return Answer(200, text, patients=(None,), detail={"subscriptions": ids})
 
@@ -170,18 +168,23 @@ def _content(given: dict[str, str], one: State) -> Content:
     return cast("Content", text)
 
 
-def capability_extensions(base: str) -> Sequence[dict[str, Any]]:
-    """Topics as the CapabilityStatement tells them, in `rest.resource` of Subscription."""
-    del base
-    url = (
-        "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/"
-        "capabilitystatement-subscriptiontopic-canonical"
-    )
+GUIDE = f"{BACKPORT}/CapabilityStatement/backport-subscription-server-r4"
+
+
+def topic_extensions() -> list[dict[str, Any]]:
+    """Our topics as the CapabilityStatement tells them, on the type Subscription."""
+    url = f"{DEFINITIONS}/capabilitystatement-subscriptiontopic-canonical"
     generic = [topics.OURS + type_ for type_ in definitions.types()]
     return [
         {"url": url, "valueCanonical": canonical}
         for canonical in [*(one.url for one in topics.clinical()), *generic]
     ]
+
+
+def websocket_extension(base: str) -> dict[str, Any]:
+    """Where the WebSocket channel is, as the CapabilityStatement of R4 tells it."""
+    url = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
+    return {"url": url, "valueUri": socket_url(base)}
 
 
 OPERATIONS = (
