@@ -95,11 +95,27 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     psql = _add(commands, "psql", "psql as the database owner: liane psql -- ARGS", _psql)
     psql.add_argument("words", nargs=argparse.REMAINDER)
 
+    package = commands.add_parser("package", help="packages of FHIR definitions")
+    packages = package.add_subparsers(required=True)
+    add_package = _add(packages, "add", "load a package (.tgz) of profiles", _package_add)
+    add_package.add_argument("file", metavar="FILE.tgz")
+    _add(packages, "list", "the packages loaded", _package_list)
+    remove = _add(packages, "remove", "take a package out", _package_remove)
+    remove.add_argument("name", metavar="NAME[@VERSION]")
+
 
 def _add_operations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add(commands, "migrate", "bring the database to this release", _migrate)
     _add(commands, "settings", "every setting with meaning, unit and default", _settings)
     _add(commands, "doctor", "check the installation and say how to mend it", _doctor)
+    validation = _add(
+        commands, "validation", "what a finding does to a write: block, warn or ignore", _validation
+    )
+    validation.add_argument("kind", nargs="?", help="a kind of finding; none: list all")
+    validation.add_argument(
+        "effect", nargs="?", choices=("block", "warn", "ignore", "default"), default="default"
+    )
+    validation.add_argument("--establishment", default="", help="default: the whole group")
     journal = commands.add_parser("journal", help="the journal").add_subparsers(required=True)
     _add(journal, "verify", "recompute the proofs; non-zero when anything was altered", _verify)
 
@@ -172,6 +188,30 @@ def _import(settings: Settings, given: argparse.Namespace) -> int:
     from liane.operations import run_import
 
     return asyncio.run(run_import(settings, given.paths, given.mapping))
+
+
+def _package_add(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.operations import add_package
+
+    return asyncio.run(add_package(settings, given.file))
+
+
+def _package_list(settings: Settings, _given: argparse.Namespace) -> int:
+    from liane.operations import list_packages
+
+    return asyncio.run(list_packages(settings))
+
+
+def _package_remove(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.operations import remove_package
+
+    return asyncio.run(remove_package(settings, given.name))
+
+
+def _validation(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.operations import choose_validation
+
+    return asyncio.run(choose_validation(settings, given.establishment, given.kind, given.effect))
 
 
 def _psql(settings: Settings, given: argparse.Namespace) -> int:

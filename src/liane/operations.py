@@ -48,3 +48,62 @@ async def verify_journal(settings: Settings) -> int:
             report = await verify(services.database, data_home(settings))
     print(report.as_text())
     return 0 if report.intact else 1
+
+
+async def add_package(settings: Settings, path: str) -> int:
+    """`liane package add FILE.tgz`: the definitions of a guide, for validation and for `/fhir`."""
+    from liane.importing.packages import add_package as add
+
+    data = await asyncio.to_thread(Path(path).read_bytes)
+    with database_running(settings) as dsns:
+        await asyncio.to_thread(prepare_if_new, settings, dsns)
+        async with services_open(settings, dsns) as services:
+            package, changed = await add(services.database, data)
+    count = len(package.resources)
+    print(f"{package.name} {package.version}: {count} definitions, {changed} new or changed.")
+    return 0
+
+
+async def list_packages(settings: Settings) -> int:
+    """`liane package list`."""
+    from liane.importing.packages import list_packages as loaded
+
+    with database_running(settings) as dsns:
+        async with services_open(settings, dsns) as services:
+            packages = await loaded(services.database)
+    for one in packages:
+        print(f"{one.name:<40} {one.version:<16} {one.count:>5} definitions  {one.title}")
+    if not packages:
+        print("No package is loaded.")
+    return 0
+
+
+async def remove_package(settings: Settings, named: str) -> int:
+    """`liane package remove NAME[@VERSION]`."""
+    from liane.importing.packages import remove_package as remove
+
+    name, _, version = named.partition("@")
+    with database_running(settings) as dsns:
+        async with services_open(settings, dsns) as services:
+            count = await remove(services.database, name, version or None)
+    print(f"{named}: {count} definitions removed.")
+    return 0
+
+
+async def choose_validation(
+    settings: Settings, establishment: str, kind: str | None, effect: str | None
+) -> int:
+    """`liane validation [KIND EFFECT]`: what blocks, warns or passes, and changing it."""
+    from liane.store import conformance
+
+    with database_running(settings) as dsns:
+        async with services_open(settings, dsns) as services:
+            if kind is not None:
+                async with services.database.transaction() as tx:
+                    chosen = None if effect == "default" else effect
+                    await conformance.choose(tx, establishment, kind, chosen)
+            async with services.database.reading() as tx:
+                effects = await conformance.choices(tx, establishment)
+    for one, does in effects.items():
+        print(f"{one:<16} {does}")
+    return 0

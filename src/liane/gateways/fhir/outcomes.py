@@ -45,15 +45,7 @@ def outcome(error: LianeError, language: str) -> str:
     where = "" if entry is None else f"Bundle.entry[{entry}]"
     entries: list[dict[str, object]]
     if issues:
-        entries = [
-            {
-                "severity": issue.severity,
-                "code": issue.code,
-                "diagnostics": f"{issue.path}: {issue.en if language == 'en' else issue.fr}",
-                **_expression(where, issue.path),
-            }
-            for issue in issues
-        ]
+        entries = [shown_issue(issue, language, where) for issue in issues]
     else:
         sentence = " ".join(filter(None, (error.message(language), error.advice(language))))
         code = _CODES.get(status_of(error), error.fhir_code)
@@ -67,6 +59,16 @@ def outcome(error: LianeError, language: str) -> str:
             }
         ]
     return dumps({"resourceType": "OperationOutcome", "issue": entries})
+
+
+def shown_issue(issue: Issue, language: str, entry: str = "") -> dict[str, object]:
+    """One finding as an issue of an OperationOutcome."""
+    return {
+        "severity": issue.severity,
+        "code": issue.code,
+        "diagnostics": f"{issue.path}: {issue.en if language == 'en' else issue.fr}",
+        **_expression(entry, issue.path),
+    }
 
 
 def _expression(entry: str, path: str) -> dict[str, object]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from liane.base.errors import Invalid, NotFound
+from liane.base.errors import Invalid, Issue, NotFound
 from liane.fhir.json import dumps
 from liane.gateways.fhir import authority
 from liane.gateways.fhir.conditions import Q
 from liane.gateways.fhir.exchange import Answer, Exchange, version_wanted
-from liane.store import Tx, resources
+from liane.gateways.fhir.outcomes import shown_issue
+from liane.store import Tx, conformance, resources
 from liane.store.resources import Version, Write
 from liane.store.writing import stale
 
@@ -80,6 +82,8 @@ async def write(exchange: Exchange, tx: Tx, wish: Write, former: Version | None 
     if not wish.deletes:
         concerned.add(_patient_after(wish, former))
     await authority.require_write(tx, exchange.actor, concerned)
+    if exchange.returns == "OperationOutcome":
+        conformance.listen()
     reason = f"FHIR {exchange.method}"
     action = exchange.parts.writer(wish.resource["resourceType"])
     return (await action(tx, exchange.actor, [wish], reason=reason))[0]
@@ -103,12 +107,14 @@ def written(exchange: Exchange, version: Version, status: int) -> Answer:
             f"{version.reference} : version {version.version} enregistrée.",
             f"{version.reference}: version {version.version} stored.",
             exchange.language,
+            conformance.heard(version.type, version.id),
         )
     return Answer(status, body, version, location)
 
 
-def told(french: str, english: str, language: str) -> str:
-    """An OperationOutcome that says what was done."""
+def told(french: str, english: str, language: str, warnings: Sequence[Issue] = ()) -> str:
+    """An OperationOutcome that says what was done, and what to look at."""
     text = english if language == "en" else french
     issue = {"severity": "information", "code": "informational", "diagnostics": text}
-    return dumps({"resourceType": "OperationOutcome", "issue": [issue]})
+    issues = [issue, *(shown_issue(one, language) for one in warnings)]
+    return dumps({"resourceType": "OperationOutcome", "issue": issues})

@@ -5,12 +5,22 @@ For the rest of the house:
 - `judge(tx, establishment, resources, ...)`: called before a write; raises `Invalid`.
 - `report(tx, resource, profiles, ...)`: everything that can be said of one resource (`$validate`).
 - `known(tx)`: the definitions and the choices at this moment.
-- `telling()`: collects the warnings of the writes made inside, for an answer that shows them.
+- `listen()`, `heard(type, id)`: the warnings of writes, for an answer that shows them.
 - `project`: the projection that notices when a definition changes.
 """
 
 from liane.store.conformance.choices import choices, choose
-from liane.store.conformance.judging import judge, report, telling
+from liane.store.conformance.judging import heard, judge, listen, report
 from liane.store.conformance.knowing import Known, known, project
 
-__all__ = ["Known", "choices", "choose", "judge", "known", "project", "report", "telling"]
+__all__ = [
+    "Known",
+    "choices",
+    "choose",
+    "heard",
+    "judge",
+    "known",
+    "listen",
+    "project",
+    "report",
+]

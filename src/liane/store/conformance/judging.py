@@ -6,14 +6,12 @@ tables, and whether a resource pointed to is there, are asked of the database he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from liane.base.errors import Invalid
 from liane.fhir.profiles.findings import Finding, finding, of_profile, wrong_code
-from liane.fhir.profiles.policy import Policy
 from liane.fhir.profiles.visit import Pointer, Question
 from liane.fhir.validation import Report, examine
 from liane.store import terminology
@@ -24,18 +22,21 @@ Json = dict[str, Any]
 
 LIMIT_QUESTIONS = 200
 """Codes looked up for one resource; what is beyond is not checked."""
-_TOLD: ContextVar[list[Finding] | None] = ContextVar("liane_warnings", default=None)
+_Place = tuple[Any, Any]
+_TOLD: ContextVar[dict[_Place, list[Finding]] | None] = ContextVar("liane_warnings", default=None)
 
 
-@contextmanager
-def telling() -> Iterator[list[Finding]]:
-    """The warnings of the writes made inside; without it they are not even looked for."""
-    warnings: list[Finding] = []
-    token = _TOLD.set(warnings)
-    try:
-        yield warnings
-    finally:
-        _TOLD.reset(token)
+def listen() -> None:
+    """From now on, in this request, the warnings of writes are looked for and kept."""
+    _TOLD.set({})
+
+
+def heard(type_: str, id_: str) -> list[Finding]:
+    """The warnings of the write of that resource, once; empty when nobody listened."""
+    told = _TOLD.get()
+    if not told:
+        return []
+    return told.pop((type_, id_), None) or told.pop((type_, None), [])
 
 
 Sees = Callable[[str], bool]
@@ -55,32 +56,36 @@ async def judge(
     held = await known(tx)
     policy = held.policy(establishment)
     told = _TOLD.get()
-    blocking: list[Finding] = []
+    blocking: list[tuple[int, Finding]] = []
     written = {(one.get("resourceType"), one.get("id")) for one in resources}
-    for resource in resources:
+    for number, resource in enumerate(resources):
         thorough = told is not None or policy.asks_profiles
         about = examine(resource, catalogue=held.catalogue, thorough=thorough)
         findings = list(about.findings)
         findings += await _answers(tx, about.questions, required_only=not thorough)
         if told is not None or policy.effects["reference"] == "block":
             findings += await _dangling(tx, about.pointers, written, sees)
-        blocking += policy.blocking(findings)
+        blocking += [(number, one) for one in policy.blocking(findings)]
         if told is not None:
-            told += policy.warnings(findings)
+            told[resource.get("resourceType"), resource.get("id")] = policy.warnings(findings)
     if blocking:
         raise refusal(blocking)
 
 
-def refusal(blocking: Sequence[Finding]) -> Invalid:
-    """What the writer is told: every finding, the first one in the sentence."""
-    first = blocking[0]
+def refusal(blocking: Sequence[tuple[int, Finding]]) -> Invalid:
+    """What the writer is told: every finding, the first one in the sentence.
+
+    `details["places"]` says which of the resources each finding is about.
+    """
+    first = blocking[0][1]
     return Invalid(
         "record.invalid",
         f"Ressource refusée : {first.fr} ({first.path}).",
         f"Resource refused: {first.en} ({first.path}).",
         "Corrigez les points listés puis renvoyez ; rien n'a été enregistré.",
         "Correct the points listed and send again; nothing was stored.",
-        issues=tuple(blocking),
+        issues=tuple(one for _, one in blocking),
+        places=tuple(number for number, _ in blocking),
     )
 
 
@@ -146,4 +151,4 @@ def _points_nowhere(pointer: Pointer) -> Finding:
     )
 
 
-__all__ = ["Policy", "judge", "refusal", "report", "telling"]
+__all__ = ["heard", "judge", "listen", "refusal", "report"]
