@@ -171,7 +171,9 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> ASGIA
 def _fhir_choices(settings: Settings) -> Choices:
     """What R4 leaves to the house, as the house has set it."""
     return Choices(
-        update_create=bool(settings.fhir_update_create), delete_many=bool(settings.fhir_delete_many)
+        update_create=bool(settings.fhir_update_create),
+        delete_many=bool(settings.fhir_delete_many),
+        import_hosts=tuple(settings.fhir_import_hosts.split()),
     )
 
 
@@ -249,9 +251,12 @@ def run_gateway(settings: Settings) -> int:
     return _run_until_stopped(settings, serve)
 
 
-def job_handlers(services: Services) -> dict[str, Handler]:
+def job_handlers(settings: Settings, services: Services) -> dict[str, Handler]:
     """What the worker does after commits, by kind of job."""
-    return {WORDS_JOB: words_job(services.blobs, words_of), **fhir_job_handlers(services)}
+    return {
+        WORDS_JOB: words_job(services.blobs, words_of),
+        **fhir_job_handlers(services, _fhir_choices(settings)),
+    }
 
 
 def run_worker(settings: Settings) -> int:
@@ -261,7 +266,7 @@ def run_worker(settings: Settings) -> int:
         await asyncio.gather(
             sequencer.run(services.database.dsn, stop),
             sealing.run(services.database, services.home, stop),
-            jobs.work(services.database, job_handlers(services), stop),
+            jobs.work(services.database, job_handlers(settings, services), stop),
             serve_subscriptions(
                 services.database,
                 notifying.policy_of(settings),

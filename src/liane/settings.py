@@ -72,6 +72,9 @@ class Settings:
     fhir_delete_many: int = _setting(
         0, "a FHIR conditional delete may remove several resources: 1 yes, 0 no", "0|1"
     )
+    fhir_import_hosts: str = _setting(
+        "", "servers that FHIR $import may fetch files from; empty: none", "host[:port] ..."
+    )
     subscription_hosts: str = _setting(
         "", "servers that FHIR notifications may be sent to; empty: none", "host[:port] ..."
     )

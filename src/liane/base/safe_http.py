@@ -7,7 +7,7 @@ are limited in size and time; no proxy setting of the environment is believed.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -73,14 +73,7 @@ class SafeClient:
             async with self._client.stream(method, target, **options) as answer:
                 content = await self._read(answer)
         except httpx.HTTPError as problem:
-            raise Unavailable(
-                "peer-unreachable",
-                f"Le serveur {target.host} ne répond pas.",
-                f"The server {target.host} does not answer.",
-                "Vérifier qu’il est en marche ; l’issue de la demande est inconnue.",
-                "Check that it is running; the outcome of the request is unknown.",
-                cause=type(problem).__name__,
-            ) from problem
+            raise _unreachable(target, type(problem).__name__) from problem
         headers = [
             (name, value)
             for name, value in answer.headers.multi_items()
@@ -89,6 +82,25 @@ class SafeClient:
         return httpx.Response(
             answer.status_code, headers=headers, content=content, request=answer.request
         )
+
+    async def stream(self, url: str) -> AsyncIterator[bytes]:
+        """The content at `url`, part by part, up to the limit; for files larger than the memory.
+
+        Raises as `request` does, and `Unavailable` for any status but 200.
+        """
+        target = self._check(url)
+        try:
+            async with self._client.stream("GET", target) as answer:
+                if answer.status_code != 200:
+                    raise _unreachable(target, f"HTTP {answer.status_code}")
+                size = 0
+                async for part in answer.aiter_bytes(65536):
+                    size += len(part)
+                    if size > self._limit_bytes:
+                        raise self._too_large()
+                    yield part
+        except httpx.HTTPError as problem:
+            raise _unreachable(target, type(problem).__name__) from problem
 
     def _check(self, url: str) -> httpx.URL:
         try:
@@ -115,10 +127,24 @@ class SafeClient:
         async for part in answer.aiter_bytes(65536):
             size += len(part)
             if size > self._limit_bytes:
-                raise Unavailable(
-                    "peer-answer-too-large",
-                    f"La réponse dépasse la limite de {self._limit_bytes} octets.",
-                    f"The answer is larger than the limit of {self._limit_bytes} bytes.",
-                )
+                raise self._too_large()
             parts.append(part)
         return b"".join(parts)
+
+    def _too_large(self) -> Unavailable:
+        return Unavailable(
+            "peer-answer-too-large",
+            f"La réponse dépasse la limite de {self._limit_bytes} octets.",
+            f"The answer is larger than the limit of {self._limit_bytes} bytes.",
+        )
+
+
+def _unreachable(target: httpx.URL, cause: str) -> Unavailable:
+    return Unavailable(
+        "peer-unreachable",
+        f"Le serveur {target.host} ne répond pas ({cause}).",
+        f"The server {target.host} does not answer ({cause}).",
+        "Vérifier qu’il est en marche ; l’issue de la demande est inconnue.",
+        "Check that it is running; the outcome of the request is unknown.",
+        cause=cause,
+    )

@@ -42,6 +42,8 @@ class Choices:
     """A PUT to an id that is not known creates it."""
     delete_many: bool = False
     """A conditional delete may remove several resources."""
+    import_hosts: tuple[str, ...] = ()
+    """Servers that `$import` may fetch files from."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ class Answer:
     """Bytes to send as they are instead of `body`, with a `media_type`."""
     stream: AsyncIterator[bytes] | None = None
     """Bytes sent as they come, with a `media_type`; constant memory however long it is."""
+    packed: AsyncIterator[bytes] | None = None
+    """The `stream` as gzip that is at hand already, for readers who take it."""
 
     @property
     def etag(self) -> str | None:

@@ -29,7 +29,7 @@ async def response(exchange: Exchange, answer: Answer, request: AnyRequest) -> A
         stream = answer.stream
         if squeezes and "Content-Encoding" not in headers:
             headers["Content-Encoding"] = "gzip"
-            stream = formats.compressed_stream(stream)
+            stream = answer.packed or formats.compressed_stream(stream)
         media = answer.media_type or formats.MEDIA_TYPES["json"]
         return Stream(stream, status_code=answer.status, media_type=media, headers=headers)
     body, media = await _body(exchange, answer)

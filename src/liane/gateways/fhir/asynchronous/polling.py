@@ -120,7 +120,8 @@ def _manifest(exchange: Exchange, request: Request, result: Any) -> dict[str, An
         name = file["name"].removesuffix(".gz")
         entry = {"type": file["type"], "url": f"{base}/{name}", "count": file["count"]}
         told.setdefault(file["kind"], []).append(entry)
-    return {**told, **({"extension": result["facts"]} if "facts" in result else {})}
+    told["output"] += result.get("told", [])
+    return told
 
 
 async def _file(exchange: Exchange, id_: str, name: str) -> Answer:
@@ -132,6 +133,7 @@ async def _file(exchange: Exchange, id_: str, name: str) -> Answer:
     return Answer(
         200,
         stream=_in_thread(files.plain(path)),
+        packed=_in_thread(files.packed(path)),
         media_type=NDJSON,
         detail={"request": id_, "file": name},
     )
