@@ -109,7 +109,7 @@ class TypeGenerator:
                 node.composites.setdefault(key, ([], parsed))[0].append(name)
 
     def _own(self, paths: list[Path]) -> list[Path]:
-        roots = (self.type, "Resource", "DomainResource")
+        roots = (self.type, "Resource", "DomainResource", "")
         return [path for path in paths if path.root in roots]
 
     def _descend(self, node: Node, steps: tuple[Step, ...]) -> list[Node]:

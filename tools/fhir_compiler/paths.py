@@ -18,7 +18,7 @@ def places_of(tables: Tables, type_: str, expression: str) -> list[Place]:
     """The places in a resource of the type that an expression names."""
     found: list[Place] = []
     for path in parse(expression):
-        if path.root not in (type_, "Resource", "DomainResource"):
+        if path.root not in (type_, "Resource", "DomainResource", ""):
             continue
         for place in _walked(tables, type_, path):
             if place not in found:
