@@ -73,13 +73,15 @@ class Run:
             texts = [(text_of(one), one.original.entries) for one in ahead[start : start + AT_ONCE]]
             server.renew()
             side.runs["load"].append(await loads.bundles(server, texts, ids))
-            known["wal"] = known.get("wal", 0)
             file.write_text(json.dumps(known))
             say(f"{server.name}: {len(ids)} resources, {side.rates('load')[-1]:.0f}/s")
-        side.wal_bytes = server.wal() - known["wal"]
-        server.ask_database("vacuum analyze")
-        server.ask_database("checkpoint")
-        side.resources, side.bytes_used = len(ids), server.bytes_used() - known["base"]
+        if ahead:
+            server.ask_database("vacuum analyze")
+            server.ask_database("checkpoint")
+            known["bytes"] = server.bytes_used() - known["base"]
+            known["log"] = server.wal() - known["wal"]
+            file.write_text(json.dumps(known))
+        side.resources, side.bytes_used, side.wal_bytes = len(ids), known["bytes"], known["log"]
         self.loaded[server.name] = (plan, ids)
 
     def draw(self, server: Server, seed: int) -> Draw:
@@ -181,7 +183,7 @@ async def grow(run: Run, ours: Server) -> Side:
 def show(run: Run, verdicts: list[agreement.Verdict], large: Side | None) -> None:
     """The report, in Markdown."""
     ours, theirs, options = run.sides["Liane"], run.sides.get("HAPI"), run.options
-    print(f"# bench/fhir: {ours.resources} resources, {options.rounds} rounds of {options.seconds:.0f} s, validation of HAPI {options.validation}, referential integrity of HAPI {'on' if options.integrity else 'off'}\n")  # fmt: skip
+    print(f"# bench/fhir: {ours.resources} resources, {options.rounds} rounds of {options.seconds:.0f} s, validation {options.validation}, referential integrity of HAPI {'on' if options.integrity else 'off'}\n")  # fmt: skip
     if verdicts:
         equal, asked = sum(v.equal for v in verdicts), sum(v.asked for v in verdicts)
         print(f"## Results first: {equal} of {asked} answers equal\n")
@@ -201,7 +203,10 @@ def show(run: Run, verdicts: list[agreement.Verdict], large: Side | None) -> Non
 
 async def main(options: argparse.Namespace, home: Path) -> None:
     run = Run(options, home)
-    with servers.liane(home / "liane") as ours, peer(options, home) as theirs:
+    with (
+        servers.liane(home / "liane", options.validation == "on") as ours,
+        peer(options, home) as theirs,
+    ):
         verdicts = await compare(run, ours, theirs)
         large = await grow(run, ours) if options.grow > options.resources else None
     show(run, verdicts, large)
@@ -219,7 +224,9 @@ def given(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--groups", type=int, default=10, help="of 32 conditional creates")
     parser.add_argument("--draws", type=int, default=4, help="answers compared for each shape")
     parser.add_argument("--grow", type=int, default=0, help="Liane's resources at the end")
-    parser.add_argument("--validation", choices=("off", "on"), default="off", help="of HAPI")
+    parser.add_argument(
+        "--validation", choices=("off", "on"), default="off", help="of what is written"
+    )
     parser.add_argument("--integrity", action="store_true", help="HAPI checks references")
     parser.add_argument("--peer", choices=("hapi", "none"), default="hapi")
     parser.add_argument("--classes", default="crud,search,bundles,conditional")

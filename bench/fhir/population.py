@@ -25,6 +25,7 @@ DAY = re.compile(r'"(\d{4}-\d\d-\d\d)(?=["T])')
 SPREAD = 0x9E3779B97F4B
 """Odd, so that each copy turns the last 48 bits of an identity into others, one to one."""
 DAYS_APART = 3
+RESULT = "Observation"
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Original:
     birth: str = ""
     codes: Counter[str] = field(default_factory=Counter)
     encounters: list[int] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    """Codes of the patient's own results."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def _original(bundle: dict[str, Any]) -> Original:
             made.encounters.append(number)
         for coding in one.get("code", {}).get("coding", []):
             made.codes[f"{one['resourceType']} {coding['system']}|{coding['code']}"] += 1
+    made.results = [text.partition(" ")[2] for text in made.codes if text.startswith(RESULT)]
     return made
 
 
@@ -136,11 +140,15 @@ class Draw:
         self.random = random.Random(seed)
         self.ids = ids
         self.people = [one for one in loaded if one.original.patient is not None]
-        self.codes: dict[str, Counter[str]] = {}
+        counted: dict[str, Counter[str]] = {}
         for piece in {id(one.original): one for one in loaded}.values():
             for text, count in piece.original.codes.items():
                 type_, _, code = text.partition(" ")
-                self.codes.setdefault(type_, Counter())[code] += count
+                counted.setdefault(type_, Counter())[code] += count
+        self.codes = {type_: list(codes) for type_, codes in counted.items()}
+        self.weights = {
+            type_: list(itertools.accumulate(codes.values())) for type_, codes in counted.items()
+        }
 
     def values(self) -> dict[str, str]:
         """One value of each kind that a search shape may name."""
@@ -159,9 +167,9 @@ class Draw:
             "beginning": original.family[:3],
             "inside": original.family[1:5].lower(),
             "identifier": f"{system}|{value}",
-            "code": self._code("Observation", own=original),
-            "any": self._code("Observation"),
-            "bare": self._code("Observation").rpartition("|")[2],
+            "code": self._own_code(original),
+            "any": self._code(RESULT),
+            "bare": self._code(RESULT).rpartition("|")[2],
             "condition": self._code("Condition"),
             "drug": self._code("MedicationRequest"),
             "procedure": self._code("Procedure"),
@@ -174,10 +182,11 @@ class Draw:
             "pressure": str(chance.randint(120, 150)),
         }
 
-    def _code(self, type_: str, own: Original | None = None) -> str:
-        if own is not None:
-            held = [text for text in own.codes if text.startswith(type_ + " ")]
-            if held:
-                return self.random.choice(held).partition(" ")[2]
-        known = self.codes.get(type_) or Counter({"http://loinc.org|8302-2": 1})
-        return self.random.choices(list(known), list(known.values()))[0]
+    def _code(self, type_: str) -> str:
+        known = self.codes.get(type_)
+        if not known:
+            return "http://loinc.org|8302-2"
+        return self.random.choices(known, cum_weights=self.weights[type_])[0]
+
+    def _own_code(self, original: Original) -> str:
+        return self.random.choice(original.results) if original.results else self._code(RESULT)

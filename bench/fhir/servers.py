@@ -31,6 +31,8 @@ BUILT = ROOT / ".build" / "peers" / "hapi"
 TICKS = os.sysconf("SC_CLK_TCK")
 CONNECTIONS = 10
 HEAP = "2g"
+BLOCKING = ("cardinality", "type", "binding", "invariant", "target")
+"""Findings that refuse a write to Liane unless the establishment chooses otherwise."""
 
 
 class NoPeer(Exception):
@@ -99,11 +101,15 @@ class Bench(Installation):
 
 
 @contextlib.contextmanager
-def liane(home: Path) -> Iterator[Server]:
-    """Liane with its journal on, its tokens on."""
+def liane(home: Path, validate: bool) -> Iterator[Server]:
+    """Liane with its journal on, its tokens on; without validation only what has another shape
+    than the standard's is still refused.
+    """
     installation = Bench(home)
     try:
         installation.start()
+        for kind in BLOCKING:
+            installation.command("validation", kind, "default" if validate else "ignore")
         words = ["client", "add", "bench", "--scope", "system/*.cruds", "--json"]
         keys = json.loads(installation.command(*words))
         programs = [one.pid for one in installation.processes.values()]
