@@ -124,6 +124,14 @@ async def test_a_reference_to_nothing_is_an_error_unless_optional(ask: Ask, fhir
 
 
 WRONG = [
+    ("", "{ConditionList {id nothing}}"),
+    ("", "{ConditionList {id evidence {nothing}}}"),
+    ("", "{ConditionConnection {edges {resource {nothing}}}}"),
+    ("", "{Condition(id: none) {... on Condition {nothing}}}"),
+    (P1, "{contact {name {nothing}}}"),
+    (P1, "{... on Nothing {id}}"),
+    (P1, "{generalPractitioner {resource(type: Practitioner) {nothing}}}"),
+    (P1, "{generalPractitioner {resource {... on Organization {nothing}}}}"),
     ("", "{"),
     ("", "{nothing}"),
     ("", "{Patient {id}}"),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from liane.access import gate
 from liane.access.permissions import Permission
 from liane.fhir import json as fhir_json
-from liane.gateways.fhir import authority
 from liane.gateways.fhir.exchange import Answer, Exchange
+from liane.gateways.fhir.graphql import checking
 from liane.gateways.fhir.graphql.answering import Answering
 from liane.gateways.fhir.graphql.documents import Document
 from liane.gateways.fhir.graphql.limits import Budget
@@ -25,16 +25,15 @@ DEFINITION = "http://hl7.org/fhir/OperationDefinition/Resource-graphql"
 async def of_system(exchange: Exchange, tx: Tx) -> Answer:
     """http://hl7.org/fhir/R4/graphql.html, at the base address"""
     answering = await _prepared(exchange, tx)
+    checking.check_system(answering.document)
     return _answer(answering, await answering.system())
 
 
 async def of_instance(exchange: Exchange, tx: Tx) -> Answer:
     """http://hl7.org/fhir/R4/graphql.html, on one resource"""
-    authority.require_type(exchange.actor, exchange.type, "r")
     answering = await _prepared(exchange, tx)
-    resource = await answering.record.read(exchange.type, exchange.id)
-    if resource is None:
-        raise authority.absent(exchange.type, exchange.id)
+    checking.check_instance(answering.document, exchange.type)
+    resource = await answering.record.required(exchange.type, exchange.id)
     return _answer(answering, await answering.instance(resource))
 
 
@@ -53,7 +52,7 @@ def _answer(answering: Answering, data: object) -> Answer:
     return Answer(
         200,
         patients=tuple(record.patients) or (None,),
-        detail={"graphql": True, "count": record.count},
+        detail={"graphql": True, "count": record.count, "refused": record.refused},
         media_type="application/json",
         content=fhir_json.dump_bytes(body),
     )

@@ -135,7 +135,7 @@ class Answering:
         for position, child in enumerate(found[:1] if field.first else found):
             suffix = self._slice(field, child, node, position)
             if child.type in PRIMITIVES and not field.name.startswith("_"):
-                self._primitive(out, field, child, many=several, suffix=suffix)
+                self._primitive(out, field, node, child, many=several, suffix=suffix)
             elif field.flatten:
                 await self._object(out, child, field.below, many=several)
             else:
@@ -143,13 +143,12 @@ class Answering:
                 await self._nested(out, sliced, child, many=several and not suffix)
 
     def _primitive(
-        self, out: Output, field: Field, child: Node, *, many: bool, suffix: str
+        self, out: Output, field: Field, node: Node, child: Node, *, many: bool, suffix: str
     ) -> None:
+        if field.below and elements.is_choice(node, field):
+            return
         if field.below:
-            raise wrong(
-                f"« {field.name} » est une valeur simple (pour ses extensions : _{field.name})",
-                f"'{field.name}' is a plain value (for its extensions: _{field.name})",
-            )
+            raise elements.plain_value(field.name)
         if child.value is not None:
             out.add(
                 field.key + suffix,

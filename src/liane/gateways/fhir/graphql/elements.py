@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from liane.fhir import fhirpath
@@ -34,6 +35,11 @@ def children(node: Node, field: Field) -> tuple[Items, bool]:
     return found, members.keyed[name][1].many
 
 
+def is_choice(node: Node, field: Field) -> bool:
+    """Whether the field is a choice of types (`value`), some of them plain values."""
+    return isinstance(shape(node.type).named.get(field.name), Mapping)
+
+
 def _shadows(node: Node, name: str) -> tuple[Items, bool]:
     """`_birthDate`: the id and the extensions of a primitive."""
     entry = shape(node.type).keyed.get(name)
@@ -53,10 +59,18 @@ def unknown(type_: str | None, name: str) -> Exception:
     )
 
 
+def plain_value(name: str) -> Exception:
+    """The refusal of fields below a primitive."""
+    return wrong(
+        f"« {name} » est une valeur simple (pour ses extensions : _{name})",
+        f"'{name}' is a plain value (for its extensions: _{name})",
+    )
+
+
 def kept(node: Node, found: Items, field: Field, budget: Budget) -> Items:
     """The elements that the arguments of the field keep."""
     arguments = field.arguments
-    budget.value(len(found))
+    budget.value(1 + len(found))
     for name, value in arguments.items():
         if name not in _LIST_ARGUMENTS:
             found = [child for child in found if _equals(child, name, value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,8 @@ class Record:
         self.budget = budget
         self.patients: dict[str | None, None] = {}
         self.count = 0
+        self.refused = 0
+        """What was asked for and not shown, for the journal."""
         self._read: dict[tuple[str, str], dict[str, Any] | None] = {}
 
     async def read(self, type_: str, id_: str) -> dict[str, Any] | None:
@@ -47,18 +50,30 @@ class Record:
             self._read[type_, id_] = await self._opened(type_, id_)
         return self._read[type_, id_]
 
-    async def _opened(self, type_: str, id_: str) -> dict[str, Any] | None:
-        if not authority.allows_type(self.exchange.actor, type_, "r"):
-            return None
+    async def required(self, type_: str, id_: str) -> dict[str, Any]:
+        """The resource that the address names.
+
+        Raises `NotFound` (whether it does not exist or is not open to this reader), `Denied` when
+        the token does not cover the type.
+        """
+        authority.require_type(self.exchange.actor, type_, "r")
         version = await resources.read(self.tx, type_, id_)
-        if version is None or version.deleted:
-            return None
-        try:
-            patient = await authority.require_open(self.tx, self.exchange.actor, version)
-        except (NotFound, Denied):
-            return None
+        if version is None:
+            raise authority.absent(type_, id_)
+        patient = await authority.require_open(self.tx, self.exchange.actor, version)
+        if version.deleted:
+            raise authority.absent(type_, id_)
         self._shown(patient)
         return version.resource
+
+    async def _opened(self, type_: str, id_: str) -> dict[str, Any] | None:
+        # Others are answered between two readings, however many this request makes.
+        await asyncio.sleep(0)
+        try:
+            return await self.required(type_, id_)
+        except (NotFound, Denied) as refusal:
+            self.refused += authority.is_refusal(refusal)
+            return None
 
     def _shown(self, patient: str | None) -> None:
         self.patients[patient] = None
