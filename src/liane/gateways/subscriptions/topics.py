@@ -37,8 +37,6 @@ _CLINICAL: tuple[tuple[str, str, str, str, str, str, str], ...] = (
      "Encounter", "create update", "status:not=finished", "status=finished"),
     ("transfer", "Movement", "A stay under way changes.",
      "Encounter", "update", "status=in-progress", "status=in-progress"),
-    ("report-issued", "Report issued", "A report becomes final or is amended.",
-     "DiagnosticReport", "create update", "status:not=final", "status=final,amended,corrected"),
     ("document-filed", "Document filed", "A document is added to a record.",
      "DocumentReference", "create", "", "status=current"),
     ("prescription", "Prescription", "A medication is prescribed, changed or stopped.",
@@ -52,26 +50,29 @@ _CLINICAL: tuple[tuple[str, str, str, str, str, str, str], ...] = (
 )  # fmt: skip
 
 
-_CRITICAL = "interpretation.coding.where(code = 'HH' or code = 'LL' or code = 'AA').exists()"
+_FAR_OUT = "interpretation.coding.where(code = 'HH' or code = 'LL' or code = 'AA').exists()"
+_FINAL = "(%current.status = 'final' and %previous.where(status = 'final').empty())"
+_CHANGED = "status = 'amended' or status = 'corrected' or status = 'appended'"
+
+# What a search cannot say: name, title, what it tells, type, FHIRPath over both versions.
+_BY_PATH: tuple[tuple[str, str, str, str, str], ...] = (
+    ("report-issued", "Report issued", "A report becomes final, or a final one is changed.",
+     "DiagnosticReport",
+     f"{_FINAL} or %current.where({_CHANGED}).exists()"),
+    ("result-critical", "Critical result", "A result far outside its limits is filed.",
+     "Observation", f"%current.{_FAR_OUT} and (%previous.{_FAR_OUT}).not()"),
+)  # fmt: skip
 
 
 @cache
 def clinical() -> tuple[Topic, ...]:
     """The topics with a clinical meaning."""
-    return (*(_clinical(*line) for line in _CLINICAL), _critical())
+    return (*(_clinical(*line) for line in _CLINICAL), *(_by_path(*line) for line in _BY_PATH))
 
 
-def _critical() -> Topic:
-    """R4 has no search parameter for the interpretation of a result."""
-    trigger = Trigger(
-        "Observation",
-        frozenset({"create", "update"}),
-        path=f"%current.{_CRITICAL} and (%previous.{_CRITICAL}).not()",
-    )
-    tells = "A result far outside its limits is filed."
-    return Topic(
-        f"{OURS}result-critical", "Critical result", tells, (trigger,), {"Observation": _ALL}
-    )
+def _by_path(name: str, title: str, tells: str, type_: str, path: str) -> Topic:
+    trigger = Trigger(type_, frozenset({"create", "update"}), path=path)
+    return Topic(OURS + name, title, tells, (trigger,), {type_: _ALL})
 
 
 def _clinical(
