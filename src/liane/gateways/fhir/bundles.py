@@ -36,15 +36,15 @@ async def serve_bundle(exchange: Exchange, language: str) -> Answer:
     resource = exchange.body
     if resource.get("resourceType") != "Bundle":
         raise Invalid("fhir.bundle", "Un Bundle est attendu ici.", "A Bundle is expected here.")
-    entries = _entries(exchange, resource)
     if resource.get("type") == "batch":
-        return await _batch(exchange, entries, language)
+        return await _batch(exchange, _listed(resource), language)
     if resource.get("type") != "transaction":
         raise Invalid(
             "fhir.bundle-type",
             "Seuls les Bundles de type batch et transaction sont traités ici.",
             "Only Bundles of type batch and transaction are processed here.",
         )
+    entries = _entries(exchange, resource)
     for attempt in range(TRIES):
         try:
             return await _transaction(exchange, entries)
@@ -55,8 +55,7 @@ async def serve_bundle(exchange: Exchange, language: str) -> Answer:
     raise AssertionError
 
 
-def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[Entry]:
-    """Each entry as an exchange of its own, with its fullUrl."""
+def _listed(resource: dict[str, Any]) -> list[Any]:
     entries = resource.get("entry", [])
     if not isinstance(entries, list) or len(entries) > LIMIT_ENTRIES:
         raise Invalid(
@@ -64,8 +63,13 @@ def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[Entry]:
             f"Un Bundle porte au plus {LIMIT_ENTRIES} entrées.",
             f"A Bundle holds at most {LIMIT_ENTRIES} entries.",
         )
+    return entries
+
+
+def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[Entry]:
+    """Each entry as an exchange of its own, with its fullUrl."""
     found = []
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(_listed(resource)):
         with of_entry(index):
             found.append(_entry(exchange, index, entry))
     return found
@@ -139,12 +143,15 @@ def _patch_of(one: Exchange) -> Exchange:
     return replace(one, media=str(resource.get("contentType", "")), data=data, resource=None)
 
 
-async def _batch(exchange: Exchange, entries: list[Entry], language: str) -> Answer:
+async def _batch(exchange: Exchange, entries: list[Any], language: str) -> Answer:
     texts = []
     patients: dict[str | None, None] = {}
-    for one, _ in entries:
+    for index, entry in enumerate(entries):
+        one = exchange
         try:
-            answer = await dispatch.run(dispatch.inside_bundle(one))
+            with of_entry(index):
+                one, _ = _entry(exchange, index, entry)
+                answer = await dispatch.run(dispatch.inside_bundle(one))
             patients.update(dict.fromkeys(answer.patients))
             texts.append(response_entry(answer, shown=_shown(exchange, one)))
         except Exception as caught:  # noqa: BLE001 - one entry must not take the others with it
