@@ -51,6 +51,7 @@ from liane.settings import Settings
 from liane.store import Database, jobs, sequencer
 from liane.store.blobs import Blobs
 from liane.store.jobs import Handler
+from liane.store.search import indexing
 from liane.ui import styleguide
 from liane.ui.routing import Routes
 from liane.ui.services import Services
@@ -255,6 +256,7 @@ def job_handlers(settings: Settings, services: Services) -> dict[str, Handler]:
     """What the worker does after commits, by kind of job."""
     return {
         WORDS_JOB: words_job(services.blobs, words_of),
+        **indexing.HANDLERS,
         **fhir_job_handlers(services, _fhir_choices(settings)),
     }
 

@@ -4,6 +4,7 @@ from liane.rooms.imaging.projection import project as project_images
 from liane.rooms.patients import project as project_patients
 from liane.rooms.record.projection import project as project_values
 from liane.store.conformance import project as project_conformance
+from liane.store.search.custom import project as project_parameters
 from liane.store.terminology import project as project_terminology
 
 PROJECTIONS = (
@@ -12,5 +13,6 @@ PROJECTIONS = (
     project_images,
     project_terminology,
     project_conformance,
+    project_parameters,
 )
 """Kept by the rooms inside the transaction of the write (see `store.resources.write_many`)."""

@@ -195,7 +195,7 @@ def _quantity(value: str) -> dict[str, Any]:
 
 def _composites(type_: str, known: SearchParameter, number: int) -> Iterator[Sample]:
     for asked, mine, other in _pairs(known.name, f"c{number}"):
-        resource = {"resourceType": type_}
+        resource: dict[str, Any] = {"resourceType": type_}
         yield Sample(type_, known.name, asked, resource | mine, resource | other)
 
 
@@ -216,10 +216,10 @@ def _pairs(name: str, code: str) -> Iterator[tuple[str, dict[str, Any], dict[str
             shape = [({"code": _concept(code), "valueCodeableConcept": _concept(v)}) for v in "ab"]
             yield f"{token}$a", {"characteristic": shape[:1]}, {"characteristic": shape[1:]}
         case "relationship":
-            shape = [
+            near: list[dict[str, Any]] = [
                 {"code": code, "target": {"reference": f"DocumentReference/{v}"}} for v in "ab"
             ]
-            yield f"{code}$DocumentReference/a", {"relatesTo": shape[:1]}, {"relatesTo": shape[1:]}
+            yield f"{code}$DocumentReference/a", {"relatesTo": near[:1]}, {"relatesTo": near[1:]}
         case _ if "coordinate" in name:
             yield from _coordinates(name)
         case _:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.store.samples import Sample, samples
+
 from liane.fhir import definitions
 from liane.store import Database
 from liane.store.resources import Write, write_many
 from liane.store.search import parse_query, run
-from tests.store.samples import Sample, samples
 
 BY_HAND = {"_id", "_lastUpdated", "_text", "_content", "_query", "near"}
 """Parameters without a place in the JSON; the tests below and in test_search have them."""

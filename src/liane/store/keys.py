@@ -100,6 +100,11 @@ def keys_of(tenant: int, resource: dict[str, Any]) -> Keys:
     return _Filing(tenant, resource["resourceType"]).file(resource)
 
 
+def keys_of_values(tenant: int, type_: str, found: Extracted) -> Keys:
+    """The keys of some values of a resource, for an index that is made or taken down."""
+    return _Filing(tenant, type_).file_values(found)
+
+
 class _Filing:
     def __init__(self, tenant: int, type_: str) -> None:
         self.tenant = tenant
@@ -114,6 +119,14 @@ class _Filing:
             keys.at = found.at.replace(microsecond=found.at.microsecond // 1000 * 1000)
         keys.patient = self._patient(found)
         self._index(self._key("_type", "all"))
+        self.file_values(found)
+        if self.type == "Location" and "position" in resource:
+            self._position(resource["position"])
+        keys.words = _words(resource, found)
+        return keys
+
+    def file_values(self, found: Extracted) -> Keys:
+        """The keys of the values alone."""
         for token in found.tokens:
             self._token(token)
         for ref in found.references:
@@ -128,10 +141,7 @@ class _Filing:
             self._uri(uri.param, uri.uri)
         for composite in found.composites:
             self._composite(composite)
-        if self.type == "Location" and "position" in resource:
-            self._position(resource["position"])
-        keys.words = _words(resource, found)
-        return keys
+        return self.keys
 
     def _patient(self, found: Extracted) -> str | None:
         name = one_patient(self.type)

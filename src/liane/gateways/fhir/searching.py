@@ -20,7 +20,7 @@ from liane.gateways.fhir.exchange import Answer, Exchange, Items
 from liane.gateways.fhir.shaping import Shape, shape_of
 from liane.store import Tx, search
 from liane.store.resources import Version
-from liane.store.search import Page, Query, Restriction
+from liane.store.search import Page, Query, Restriction, custom
 from liane.store.search.compartments import types_of
 from liane.store.search.refusals import refused
 
@@ -80,6 +80,7 @@ async def _answered(
     compartment: tuple[str, str] | None = None,
 ) -> Answer:
     await gate.require(tx, exchange.actor, Permission.FHIR_API)
+    await custom.keep_fresh(tx)
     items = _local(exchange)
     explained = [value for name, value in items if name == explaining.NAME]
     asked = [item for item in items if item[0] != explaining.NAME]
