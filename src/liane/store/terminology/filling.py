@@ -7,7 +7,7 @@ no statement grows without bound.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from liane.store.database import Tx
 from liane.store.sql import queries
 from liane.store.terminology.closing import ancestors
 from liane.store.terminology.code_systems import Content
-from liane.store.terminology.concepts import Header, version_order, words_of
+from liane.store.terminology.concepts import Concept, Header, version_order, words_of
 
 Q = queries("liane.store.terminology", "filing.sql")
 PIECE = 5_000
@@ -47,10 +47,37 @@ async def keep_header(tx: Tx, resource: str, header: Header, updated: datetime) 
     return number
 
 
-async def replace_concepts(tx: Tx, system: int, content: Content, *, loaded: bool) -> None:
-    """Write the concepts of a system, with their words, statements and closed hierarchy."""
+async def number_of(tx: Tx, resource: str) -> int:
+    """The number of the system filed under a CodeSystem resource."""
+    rows = await tx.fetch(Q.systems_of_resources, tx.tenant, [resource])
+    return int(rows[0]["id"])
+
+
+async def former_concepts(tx: Tx, url: str) -> dict[str, Concept]:
+    """The concepts of the version of a system that is now in use, by key."""
+    rows = await tx.fetch(Q.former_concepts, tx.tenant, url)
+    return {
+        row["key"]: Concept(row["code"], row["display"], "", row["abstract"], row["inactive"])
+        for row in rows
+    }
+
+
+async def replace_concepts(
+    tx: Tx,
+    system: int,
+    content: Content,
+    *,
+    loaded: bool,
+    told: Callable[[int], None] | None = None,
+) -> None:
+    """Write the concepts of a system, with their words, statements and closed hierarchy.
+
+    `told` hears how many concepts have been written so far.
+    """
     await tx.execute(Q.drop_concepts, tx.tenant, [system])
-    for piece in _pieces(content.concepts):
+    for count, piece in enumerate(_pieces(content.concepts)):
+        if told is not None:
+            told(count * PIECE)
         await tx.execute(Q.add_concepts, tx.tenant, system, *_concepts(content.header, piece))
         await _send(tx, Q.add_designations, system, _designations(piece), 2)
         await _send(tx, Q.add_properties, system, _properties(piece), 2)

@@ -36,7 +36,9 @@ class StoredSystem:
             url=row["url"],
             version=row["version"],
             title=row["title"],
-            content="complete" if row["loaded"] else row["content"],
+            content="complete"
+            if row["loaded"] and row["content"] == "not-present"
+            else row["content"],
             case_sensitive=row["case_sensitive"],
             hierarchy=row["hierarchy"],
             value_set=row["value_set"],

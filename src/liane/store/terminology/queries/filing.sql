@@ -2,6 +2,16 @@
 -- What is filed for these CodeSystem resources.
 select id, resource, loaded from terminology.system where tenant = $1 and resource = any($2::text[]);
 
+-- name: former_concepts
+-- The concepts of the version of a system in use.
+select c.key, c.code, c.display, c.abstract, c.inactive
+from terminology.concept c
+where c.tenant = $1 and c.system = (
+  select id from terminology.system where tenant = $1 and url = $2 and content <> 'supplement'
+    and concepts > 0
+  order by status = 'active' desc, version_order desc, updated desc, id desc limit 1
+) order by c.id;
+
 -- name: keep_system
 -- The header of a code system; gives its number.
 insert into terminology.system as s (tenant, resource, url, version, version_order, title, status,
