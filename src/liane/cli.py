@@ -95,6 +95,18 @@ def _add_data(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     psql = _add(commands, "psql", "psql as the database owner: liane psql -- ARGS", _psql)
     psql.add_argument("words", nargs=argparse.REMAINDER)
 
+    terminology = commands.add_parser("terminology", help="nomenclatures")
+    loading = _add(
+        terminology.add_subparsers(required=True),
+        "load",
+        "load the published files of a nomenclature; repeatable, by edition",
+        _terminology_load,
+    )
+    loading.add_argument("kind", metavar="KIND", help="cim10, ccam, bdpm, loinc, jdv or fhir")
+    loading.add_argument("paths", nargs="+", metavar="PATH")
+    loading.add_argument("--edition", default="", help="version, when the files do not say it")
+    loading.add_argument("--url", default="", help="canonical address, when not the usual one")
+
     package = commands.add_parser("package", help="packages of FHIR definitions")
     packages = package.add_subparsers(required=True)
     add_package = _add(packages, "add", "load a package (.tgz) of profiles", _package_add)
@@ -188,6 +200,14 @@ def _import(settings: Settings, given: argparse.Namespace) -> int:
     from liane.operations import run_import
 
     return asyncio.run(run_import(settings, given.paths, given.mapping))
+
+
+def _terminology_load(settings: Settings, given: argparse.Namespace) -> int:
+    from liane.operations import load_terminology
+
+    return asyncio.run(
+        load_terminology(settings, given.kind, given.paths, given.edition, given.url)
+    )
 
 
 def _package_add(settings: Settings, given: argparse.Namespace) -> int:

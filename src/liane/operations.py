@@ -30,6 +30,28 @@ async def run_import(settings: Settings, paths: list[str], mapping: str | None) 
     return 0 if not report.refused else 1
 
 
+async def load_terminology(
+    settings: Settings, kind: str, paths: list[str], edition: str, url: str
+) -> int:
+    """`liane terminology load KIND PATH…`: 0 when nothing was refused."""
+    from liane.importing.progress import for_terminal
+    from liane.importing.terminology import load
+    from liane.importing.terminology.nomenclature import Edition
+
+    with database_running(settings) as dsns:
+        await asyncio.to_thread(prepare_if_new, settings, dsns)
+        async with services_open(settings, dsns) as services:
+            report = await load(
+                services.database,
+                kind,
+                [Path(path) for path in paths],
+                Edition(edition, url),
+                for_terminal(sys.stderr),
+            )
+    print(report.as_text())
+    return 0 if not report.refused else 1
+
+
 def run_psql(settings: Settings, words: list[str]) -> int:
     """`liane psql -- ARGS`: psql as the database owner; its exit status."""
     from liane.store.psql import command
