@@ -193,7 +193,9 @@ class Database:
         """
         try:
             connection = await self._pool.acquire(timeout=30)
-        except (*LOST, TimeoutError) as failure:
+        except TimeoutError as failure:
+            raise unreachable(failure) from failure
+        except LOST as failure:
             raise unreachable(failure) from failure
         tx = Tx(self, connection, self.clock.now())
         try:
