@@ -12,7 +12,16 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from liane.base.errors import Fault, Invalid, LianeError, NotFound
+from liane.base.errors import (
+    Busy,
+    Conflict,
+    Denied,
+    Fault,
+    Invalid,
+    LianeError,
+    NotFound,
+    Unavailable,
+)
 from liane.fhir.json import dump_bytes
 from liane.gateways.fhir.asynchronous import files, requests
 from liane.gateways.fhir.asynchronous.requests import Request, asker_of
@@ -21,6 +30,9 @@ from liane.store.versions import instant
 
 NDJSON = "application/fhir+ndjson"
 RETRY_SECONDS = 2
+_KINDS: dict[str, type[LianeError]] = {
+    kind.__name__: kind for kind in (Busy, Conflict, Denied, Fault, Invalid, NotFound, Unavailable)
+}
 
 
 def asked_url(exchange: Exchange) -> str:
@@ -103,8 +115,7 @@ def _progress(request: Request) -> dict[str, str]:
 
 
 def _failure(told: Any) -> LianeError:
-    error = Invalid if told["code"] != "fhir.request-failed" else Fault
-    return error(told["code"], told["fr"], told["en"])
+    return _KINDS.get(told["kind"], Fault)(told["code"], told["fr"], told["en"])
 
 
 def _manifest(exchange: Exchange, request: Request, result: Any) -> dict[str, Any]:

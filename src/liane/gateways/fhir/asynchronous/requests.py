@@ -107,6 +107,7 @@ async def finish(tx: Tx, request: Request, result: Mapping[str, Any]) -> None:
 async def fail(tx: Tx, request: Request, error: LianeError) -> None:
     """The work cannot be done; the asker is told why. Raises `Overtaken`."""
     told = {
+        "kind": type(error).__name__,
         "code": error.code,
         "fr": f"{error.fr} {error.advice_fr}".strip(),
         "en": f"{error.en} {error.advice_en}".strip(),

@@ -40,7 +40,8 @@ def handler(home: Path, work: Work) -> Handler:
         except Exception as problem:
             if not _final(problem, job):
                 raise
-            log.exception("request %s cannot be carried out", request.id)
+            if not isinstance(problem, LianeError):
+                log.exception("request %s cannot be carried out", request.id)
             await _told(database, request, problem)
 
     return run

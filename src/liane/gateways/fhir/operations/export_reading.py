@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from liane.access.actor import Actor
+from liane.fhir import definitions
 from liane.gateways.fhir.operations.export_asking import Ask
 from liane.gateways.fhir.operations.limits import visible
 from liane.store import Database
@@ -45,7 +46,11 @@ def statement(
     sql = Q[name].replace("{at}", "$1::timestamptz").replace("{types}", "$2::text[]")
     sql = sql.replace("{since}", "$3::timestamptz")
     if stretch is not None:
-        sql = sql.replace("{place}", _place(stretch, args))
+        every = len(ask.types) == len(definitions.types())
+        typed = "$2::text[] is not null" if every else "(r.type || '') = any($2::text[])"
+        order = "order by r.rid" if stretch.patients is None else ""
+        sql = sql.replace("{place}", _place(stretch, args)).replace("{typed}", typed)
+        sql = sql.replace("{order}", order)
     return sql.replace("{limit}", _limit(ask, actor, args, f"{alias}.patient", alias)), args
 
 

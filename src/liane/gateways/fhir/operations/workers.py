@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from liane.gateways.fhir.asynchronous.deferring import deferred_work
 from liane.gateways.fhir.asynchronous.requests import TIDY_JOB
 from liane.gateways.fhir.asynchronous.running import handler, tidy_job
 from liane.gateways.fhir.exchange import Choices
@@ -17,5 +18,6 @@ def job_handlers(services: Services, choices: Choices) -> dict[str, Handler]:
     return {
         "fhir-export": handler(home, export_work(home)),
         "fhir-import": handler(home, import_work(services, choices)),
+        "fhir-request": handler(home, deferred_work(services, choices)),
         TIDY_JOB: tidy_job(home),
     }
