@@ -24,6 +24,7 @@ from liane.gateways.fhir import (
     journaling,
     replies,
 )
+from liane.gateways.fhir.asynchronous import deferring
 from liane.gateways.fhir.capability import capability_statement, smart_configuration
 from liane.gateways.fhir.exchange import Answer, Choices, Exchange, Parts, WriteMany, items_of
 from liane.gateways.fhir.openapi import openapi
@@ -123,6 +124,8 @@ async def _serve(exchange: Exchange, language: str) -> Answer:
         return Answer(204, headers={"Allow": ", ".join(dispatch.allowed(exchange))})
     if exchange.method == "POST" and not exchange.path:
         return await bundles.serve_bundle(exchange, language)
+    if deferring.wanted(exchange):
+        return await deferring.deferred(exchange)
     return await dispatch.run(exchange)
 
 
