@@ -40,4 +40,5 @@ def _walked(tables: Tables, type_: str, path: Path) -> list[Place]:
                     here += f' ? (@."{step.where[0]}" == "{step.where[1]}")'
                 below.append((here, kind))
         nodes, target = below, step.target
-    return [[text, "truth" if path.truth_of else kind, target] for text, kind in nodes]
+    # The last step may be a list: `[*]` gives its members, and a single value as it is.
+    return [[f"{text}[*]", "truth" if path.truth_of else kind, target] for text, kind in nodes]

@@ -72,7 +72,7 @@ async def _relatives(tx: Tx, asking: Asking, value: str) -> Pairs:
 def _implied_system(asking: Asking) -> str | None:
     """The only system of the required value set of a `code` element, if there is one."""
     for path, kind, _ in asking.known.places:
-        steps = [step.strip('"') for step in path.removeprefix("$.").split(".")]
+        steps = [step.strip('"[]*') for step in path.removeprefix("$.").split(".")]
         if kind == "code" and len(steps) == 1:
             element = definitions.elements(asking.type).get(steps[0])
             systems = definitions.value_set(element.value_set or "") if element else None
