@@ -109,6 +109,23 @@ def test_what_is_wrong_is_refused_in_both_languages(expression: str) -> None:
     assert refusal.value.en.startswith("FHIRPath expression refused")
 
 
+def test_subsumption_asks_the_terminology_given() -> None:
+    coding = {"system": "s", "code": "a"}
+    node = fhirpath.node_of({"coding": [coding]}, "CodeableConcept")
+
+    def above(system: str, code: str, other: str) -> bool | None:
+        return {("s", "a", "b"): True, ("s", "b", "a"): False}.get((system, code, other))
+
+    def answer(expression: str, **hooks: Any) -> list[Any]:
+        other = {"b": {"system": "s", "code": "b"}, "a": coding, "z": {"system": "s", "code": "z"}}
+        return fhirpath.compile(expression).evaluate(node, variables=other, **hooks)
+
+    assert answer("subsumes(%b)", subsumes=above) == [True]
+    assert answer("subsumedBy(%b)", subsumes=above) == [False]
+    assert answer("subsumes(%a)") == [True]
+    assert answer("subsumes(%b)") == answer("subsumes(%z)", subsumes=above) == []
+
+
 def test_an_invariant_with_no_answer_holds() -> None:
     assert fhirpath.compile("photo.size > 3").test(PATIENT)
     assert not fhirpath.compile("gender = 'male'").test(PATIENT)

@@ -25,6 +25,7 @@ from liane.fhir.fhirpath.scope import (
     Resolve,
     Run,
     Scope,
+    Subsumes,
     truth,
 )
 from liane.fhir.fhirpath.temporal import Moment
@@ -97,6 +98,7 @@ def environment(
     resolve: Resolve | None = None,
     member_of: MemberOf | None = None,
     conforms: Conforms | None = None,
+    subsumes: Subsumes | None = None,
     now: datetime | None = None,
     strict: bool = False,
     locating: bool = False,
@@ -119,6 +121,7 @@ def environment(
         resolve=resolve,
         member_of=member_of,
         conforms=conforms,
+        subsumes=subsumes,
         now=now or datetime.now(UTC),
         strict=strict,
         locating=locating,

@@ -27,6 +27,9 @@ from liane.fhir.fhirpath.syntax import (
 )
 from liane.fhir.fhirpath.variables import external
 
+KEPT_TYPES = 1_000
+"""For how many types a step remembers where its member is; a stranger may name any type."""
+
 
 def compiled(expression: Expression) -> Run:
     """The function that evaluates `expression` over a scope and a focus."""
@@ -87,8 +90,7 @@ def _step(step: Name | Call | Special | Index) -> Run:
 
 
 def _member(name: str) -> Run:
-    # By type: the member, when it is no choice. Types are those of the definitions only, so that
-    # this stays small whatever a resource calls itself.
+    # By type: the member, when it is no choice.
     plain: dict[str | None, Member | None] = {}
 
     def member(scope: Scope, focus: Items) -> Items:
@@ -97,9 +99,9 @@ def _member(name: str) -> Run:
         for item in focus:
             if type(item) is Node:
                 type_ = item.type
-                if type_ not in plain:
-                    plain[type_] = simple(type_, name)
-                found = plain[type_]
+                found = plain.get(type_)
+                if found is None and type_ not in plain and len(plain) < KEPT_TYPES:
+                    found = plain[type_] = simple(type_, name)
                 if found is not None and not env.locating and quick(item, found, out):
                     continue
                 if not named(item, name, out, locating=env.locating) and env.strict:

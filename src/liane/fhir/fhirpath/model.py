@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ class Shape(NamedTuple):
 _NONE = Shape(MappingProxyType({}), MappingProxyType({}))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def shape(type_: str | None) -> Shape:
     """The members of `type_` (a type, or a backbone path such as `Patient.contact`)."""
     if type_ is None:
@@ -94,7 +94,7 @@ def simple(type_: str | None, name: str) -> Member | None:
     return member if isinstance(member, Member) and member.type != "Resource" else None
 
 
-@cache
+@lru_cache(maxsize=4096)
 def above(type_: str) -> str | None:
     """The type that `type_` specialises, or None."""
     if type_ in PRIMITIVES:
@@ -112,7 +112,7 @@ def above(type_: str) -> str | None:
     return "Element"
 
 
-@cache
+@lru_cache(maxsize=4096)
 def known(type_: str) -> bool:
     """Whether R4 has a type of this name."""
     return (
@@ -122,7 +122,7 @@ def known(type_: str) -> bool:
     )
 
 
-@cache
+@lru_cache(maxsize=16384)
 def within(type_: str, wanted: str) -> bool:
     """Whether a `type_` is a `wanted`, by itself or by the types above it."""
     current: str | None = type_

@@ -19,6 +19,7 @@ LIMIT_TEXT = 4_000_000
 
 Resolve = Callable[[str], "dict[str, Any] | None"]
 MemberOf = Callable[[str, "str | None", str], "bool | None"]
+Subsumes = Callable[[str, str, str], "bool | None"]
 Conforms = Callable[[Any, str], "bool | None"]
 
 
@@ -33,6 +34,7 @@ class Environment:
     resolve: Resolve | None = None
     member_of: MemberOf | None = None
     conforms: Conforms | None = None
+    subsumes: Subsumes | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     strict: bool = False
     locating: bool = False

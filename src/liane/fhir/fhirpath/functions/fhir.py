@@ -122,6 +122,37 @@ def _codes(value: Any) -> list[tuple[str | None, str | None]]:
     return [(value.get("system"), value.get("code"))]
 
 
+@eager(TABLE, "subsumes", 1)
+def subsumes(scope: Scope, focus: Items, other: Items) -> Items:
+    """Whether the code here is the other one or stands above it; nothing when it is not known."""
+    return _subsumption(scope, focus, other)
+
+
+@eager(TABLE, "subsumedBy", 1)
+def subsumed_by(scope: Scope, focus: Items, other: Items) -> Items:
+    """Whether the code here is the other one or stands below it; nothing when it is not known."""
+    return _subsumption(scope, other, focus)
+
+
+def _subsumption(scope: Scope, above: Items, below: Items) -> Items:
+    if len(above) != 1 or len(below) != 1:
+        return []
+    answers: list[bool | None] = []
+    for system_, code in _codes(above[0].value if type(above[0]) is Node else above[0]):
+        for system_below, narrower in _codes(
+            below[0].value if type(below[0]) is Node else below[0]
+        ):
+            if not system_ or system_ != system_below or not code or not narrower:
+                continue
+            if code == narrower:
+                return [True]
+            ask = scope.env.subsumes
+            answers.append(None if ask is None else ask(system_, code, narrower))
+    if any(answers):
+        return [True]
+    return [False] if answers and None not in answers else []
+
+
 @eager(TABLE, "conformsTo", 1)
 def conforms_to(scope: Scope, focus: Items, profile: Items) -> Items:
     """Whether an element conforms to a profile; the types of R4 are known, others are asked for."""

@@ -95,7 +95,7 @@ class Record:
         authority.require_type(actor, type_, "s")
         await gate.require(self.tx, actor, Permission.FHIR_API)
         asked = [*items, ("_total", "accurate")] if total else items
-        query = search.parse_query(type_, asked)
+        query = search.parse_query(type_, asked, tenant=self.tx.tenant)
         limit = gate.restriction(actor, Permission.FHIR_API, resource_type=type_)
         page = await search.run(self.tx, query, limit)
         self.budget.resource(len(page.versions))
