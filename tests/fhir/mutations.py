@@ -354,10 +354,32 @@ def _component(code: str, value: int) -> Json:
 def _wrong_slice(resource: Json, chance: random.Random) -> bool:
     made = vital_sign(resource)
     if made is None:
-        return False
+        return _wrong_extension(resource, chance)
     resource.clear()
     resource.update(made)
     chance.choice(_SLICES)(resource)
+    return True
+
+
+def _wrong_extension(resource: Json, chance: random.Random) -> bool:
+    """An extension with another type of value, doubled, with a part too many or out of place."""
+    found = [place for place in places(resource) if place.type.code == "Extension"]
+    place = _chosen(found, chance)
+    if place is None:
+        return False
+    extensions = place.holder[place.key]
+    one = chance.choice(extensions)
+    choice = chance.randrange(4)
+    if choice == 0:
+        for key in [key for key in one if key.startswith("value")]:
+            del one[key]
+        one["valueBase64Binary"] = "AAAA"
+    elif choice == 1:
+        extensions.append(copy.deepcopy(one))
+    elif choice == 2 and "extension" in one:
+        one["extension"].append({"url": "surprise", "valueString": "x"})
+    else:
+        resource.setdefault("extension", []).append(copy.deepcopy(one))
     return True
 
 

@@ -72,6 +72,8 @@ WRONG = {
     "gender in French": (patient(gender="homme"), "Patient.gender"),
     "id with a blank": (observation(id="a b"), "Observation.id"),
     "empty list": (observation(category=[]), "Observation.category"),
+    "object with nothing in it": (observation(method={}), "Observation.method"),
+    "object with only an id": (observation(method={"id": "a"}), "Observation.method"),
     "null": (observation(subject=None), "Observation.subject"),
     "obs-6": (observation(valueString="x", dataAbsentReason={"text": "y"}), "Observation"),
     "pat-1": (patient(contact=[{"gender": "male"}]), "Patient.contact[0]"),

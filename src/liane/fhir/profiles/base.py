@@ -17,7 +17,7 @@ from liane.fhir.profiles import bundles, codings, contained, extensions, primiti
 from liane.fhir.profiles import catalogue as catalogues
 from liane.fhir.profiles.binding import code_check
 from liane.fhir.profiles.canonicals import check_canonical
-from liane.fhir.profiles.findings import finding
+from liane.fhir.profiles.findings import Finding, finding
 from liane.fhir.profiles.pointing import reference_check
 from liane.fhir.profiles.structures import Element, Type, without_version
 from liane.fhir.profiles.visit import Entries, Visit
@@ -69,7 +69,18 @@ def check_declared(resource: Json, url: str, path: str, visit: Visit) -> None:
     )
 
 
-def _wrong_id(path: str) -> Any:
+def _nothing_in(path: str) -> Finding:
+    return finding(
+        "structure",
+        "ele-1",
+        path,
+        "un élément porte une valeur ou des éléments",
+        "an element has a value or children",
+        code="structure",
+    )
+
+
+def _wrong_id(path: str) -> Finding:
     return finding(
         "type",
         "id",
@@ -90,6 +101,9 @@ def object_check(table: str) -> Check:
     def check(value: Any, path: str, visit: Visit) -> None:
         if type(value) is not dict:
             return
+        if not value or (len(value) == 1 and "id" in value):
+            visit.issues.append(_nothing_in(path))
+            return
         for rule in own:
             rule(value, path, visit)
         steps = plan.steps
@@ -109,6 +123,7 @@ def object_check(table: str) -> Check:
 
 _BY_HAND: Mapping[str, tuple[Check, ...]] = {
     "Coding": (codings.check_coding,),
+    "CodeableConcept": (codings.check_concept,),
     "ConceptMap.group": (codings.check_map_group,),
     "Bundle": (bundles.check,),
     "Reference": (reference_check,),
@@ -221,6 +236,8 @@ def _shadow(place: str, type_: str) -> Check:
     def check(value: Any, path: str, visit: Visit) -> None:
         if type(value) is not dict:
             return
+        if not value:
+            visit.issues.append(_nothing_in(path))
         for index, one in enumerate(value.get("extension", ())):
             where = f"{path.replace('._', '.')}.extension[{index}]"
             at_place(one, where, visit)

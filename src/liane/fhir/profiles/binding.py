@@ -20,7 +20,11 @@ def code_check(type_: str, strength: str, value_set: str) -> Check | None:
         return None
     if type_ in ("CodeableConcept", "CodeableReference"):
         return lambda value, path, visit: _concept(value, path, visit, strength, value_set)
-    if type_ in ("Coding", "Quantity", "Age", "Duration", "Count", "Distance", "Money"):
+    if type_ == "Coding":
+        return lambda value, path, visit: _coding(
+            value, path, visit, strength, value_set, named=True
+        )
+    if type_ in ("Quantity", "Age", "Duration", "Count", "Distance", "Money"):
         return lambda value, path, visit: _coding(value, path, visit, strength, value_set)
     if type_ in ("code", "string", "uri", "url", "canonical"):
         return lambda value, path, visit: _plain(value, path, visit, strength, value_set)
@@ -52,12 +56,15 @@ def _plain(value: Any, path: str, visit: Visit, strength: str, value_set: str) -
         visit.issues.append(wrong_code(path, value, value_set, required=strength == "required"))
 
 
-def _coding(value: Any, path: str, visit: Visit, strength: str, value_set: str) -> None:
+def _coding(
+    value: Any, path: str, visit: Visit, strength: str, value_set: str, *, named: bool = False
+) -> None:
+    """A Coding (`named`: without its system a code means nothing) or a Quantity."""
     code = value.get("code") if type(value) is dict else None
     if type(code) is not str:
         return
     system = value.get("system")
-    answer = _has(visit, value_set, system, code)
+    answer = False if named and system is None else _has(visit, value_set, system, code)
     if answer is None:
         _ask(visit, path, value_set, ((system, code),), strength)
     elif not answer:
@@ -85,7 +92,10 @@ def _concept(value: Any, path: str, visit: Visit, strength: str, value_set: str)
                 )
             )
         return
-    answers = [_has(visit, value_set, system, code) for system, code in codings]
+    answers = [
+        False if system is None else _has(visit, value_set, system, code)
+        for system, code in codings
+    ]
     if any(answers):
         return
     if None in answers:

@@ -240,7 +240,13 @@ def group_check(node: Node, catalogue: Catalogue) -> Callable[[dict[str, Any], s
     sliced = slices_check(node, catalogue) if node.slices or _is_closed(node) else None
     least, most, name = node.min, node.max, node.name
 
+    asked = least or any(one.min for one in node.slices.values())
+    shadow = f"_{name}"
+    choice = name.endswith("[x]")
+
     def check(value: dict[str, Any], path: str, visit: Visit) -> None:
+        if not asked and not choice and name not in value and shadow not in value:
+            return
         items = gather(value, path)
         if least is not None and len(items) < least:
             visit.issues.append(too_few(f"{path}.{name}", least, len(items)))
@@ -263,7 +269,8 @@ def gatherer(node: Node) -> Callable[[dict[str, Any], str], list[Item]]:
     name = node.name
     if not name.endswith("[x]"):
         type_ = node.table or _single_type(node)
-        return lambda value, path: _items(value, name, path, type_)
+        shadow = f"_{name}"
+        return lambda value, path: _items(value, name, shadow, path, type_)
     stem = name[:-3]
     at = len(stem)
 
@@ -275,7 +282,7 @@ def gatherer(node: Node) -> Callable[[dict[str, Any], str], list[Item]]:
                 continue
             if plain != key and plain in value:
                 continue
-            found += _items(value, plain, path, _type_named(plain[at:]))
+            found += _items(value, plain, f"_{plain}", path, _type_named(plain[at:]))
         return found
 
     return gather
@@ -290,9 +297,11 @@ def _type_named(suffix: str) -> str:
     return lower if lower in PRIMITIVES else suffix
 
 
-def _items(value: dict[str, Any], key: str, path: str, type_: str | None) -> list[Item]:
+def _items(
+    value: dict[str, Any], key: str, shadow_key: str, path: str, type_: str | None
+) -> list[Item]:
     child = value.get(key)
-    shadow = value.get(f"_{key}")
+    shadow = value.get(shadow_key)
     if child is None and shadow is None:
         return []
     if type(child) is not list and type(shadow) is not list:

@@ -16,6 +16,17 @@ def check_coding(value: Any, path: str, visit: Visit) -> None:
     _check(value.get("system"), value.get("code"), f"{path}.code", visit)
 
 
+def check_concept(value: Any, path: str, visit: Visit) -> None:
+    """A coding of a concept that names a code system at hand names a code too."""
+    for index, coding in enumerate(value.get("coding", ())):
+        url = coding.get("system")
+        if type(url) is not str or "code" in coding or "_code" in coding:
+            continue
+        system = visit.catalogue.terms.system(url)
+        if system is not None and system.complete:
+            visit.issues.append(_without_code(f"{path}.coding[{index}]", url))
+
+
 def check_quantity(value: Any, path: str, visit: Visit) -> None:
     """A unit coded in UCUM is one."""
     code, system = value.get("code"), value.get("system")
@@ -41,6 +52,17 @@ def _check(url: Any, code: Any, path: str, visit: Visit) -> None:
     system = visit.catalogue.terms.system(url)
     if system is not None and system.complete and code not in system.parents:
         visit.issues.append(_unknown(path, code, url))
+
+
+def _without_code(path: str, system: str) -> Finding:
+    return finding(
+        "terminology",
+        "code-system",
+        path,
+        f"un code de {system} est attendu",
+        f"a code of {system} is expected",
+        code="code-invalid",
+    )
 
 
 def _unknown(path: str, code: str, system: str) -> Finding:

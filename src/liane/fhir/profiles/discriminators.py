@@ -157,7 +157,7 @@ def _child(node: Node | None, step: str, catalogue: Catalogue | None) -> Node | 
         holder = node.children.get("extension")
         for one in holder.slices.values() if holder is not None else ():
             if any(step[10:] in type_.profiles for type_ in one.types or ()):
-                return _with_profile(one, catalogue)
+                return one
         return None
     found = node.children.get(step) or node.children.get(f"{step}[x]")
     if found is None and node.types and catalogue is not None:

@@ -225,7 +225,7 @@ def _without(node: Node, own: Element, *, sliced: bool) -> None:
         node.max = None
     if node.max == UNBOUNDED:
         node.max = None
-    if node.types is not None and node.types == own.types and not sliced:
+    if node.types is not None and not sliced and (node.types == own.types or node.name == "id"):
         node.types = None
     if node.binding == own.binding:
         node.binding = None
