@@ -20,9 +20,10 @@ from liane.gateways.subscriptions import (
 )
 from liane.gateways.subscriptions.owners import Standing, StandingOf
 from liane.gateways.subscriptions.policy import names
-from liane.identity import IdentitySettings, commands
+from liane.identity.standing import Standings
 from liane.rooms import record
 from liane.settings import Settings
+from liane.store.failures import LOST
 from liane.ui.services import Services
 
 
@@ -51,17 +52,16 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def standing_of(identity: IdentitySettings) -> StandingOf:
-    """Asks the identity application whether a program or an account is still open."""
-
-    # One question at a time: the identity application is started by the first of them.
+def standing_of(dsn: str) -> StandingOf:
+    """Asks the identity part, in its database, whether a program or an account is still open."""
+    standings = Standings(dsn)
     turn = asyncio.Lock()
 
     async def ask(kind: str, name: str) -> Standing | None:
         async with turn:
             try:
-                return await asyncio.to_thread(_standing, identity, kind, name)
-            except Exception as problem:
+                return await _standing(standings, kind, name)
+            except LOST as problem:
                 raise Unavailable(
                     "identity.unavailable",
                     "Le service d'identité ne répond pas.",
@@ -72,10 +72,10 @@ def standing_of(identity: IdentitySettings) -> StandingOf:
     return ask
 
 
-def _standing(identity: IdentitySettings, kind: str, name: str) -> Standing | None:
+async def _standing(standings: Standings, kind: str, name: str) -> Standing | None:
     if kind == "staff":
-        return Standing() if commands.account_is_open(identity, name) else None
-    found = commands.client_standing(identity, name)
+        return Standing() if await standings.account_is_open(name) else None
+    found = await standings.client(name)
     if found is None:
         return None
     scopes, establishment = found
@@ -90,7 +90,7 @@ def writers(settings: Settings) -> Mapping[str, WriteMany]:
     }
 
 
-def sockets(settings: Settings, identity: IdentitySettings, services: Services) -> Sockets:
+def sockets(settings: Settings, identity_dsn: str, services: Services) -> Sockets:
     """The WebSocket channel of a web node."""
     check = services.tokens.check if services.tokens else None
-    return Sockets(services.database, policy_of(settings), standing_of(identity), check)
+    return Sockets(services.database, policy_of(settings), standing_of(identity_dsn), check)

@@ -291,25 +291,6 @@ def clients(settings: IdentitySettings) -> list[tuple[str, str, str]]:
 
 
 @_command
-def client_standing(settings: IdentitySettings, client_id: str) -> tuple[str, str] | None:
-    """The widest scopes of an API client and its establishment (empty: the whole group); None
-    when it was removed.
-    """
-    from liane.identity.models import Client
-
-    client = Client.objects.filter(client_id=client_id).first()
-    return None if client is None else (client.allowed_scopes, client.establishment)
-
-
-@_command
-def account_is_open(settings: IdentitySettings, login: str) -> bool:
-    """Whether the account exists and is open."""
-    from liane.identity.models import Account
-
-    return bool(Account.objects.filter(username=login, is_active=True).exists())
-
-
-@_command
 def clear_expired(settings: IdentitySettings) -> None:
     """Erase tokens, codes and sessions that ended (a daily job)."""
     from datetime import timedelta

@@ -7,6 +7,7 @@ between the two repeats the same numbers under the same key; nothing else is eve
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,14 +19,18 @@ from liane.gateways.subscriptions.rest_hook import Method, Refused, RestHooks
 from liane.gateways.subscriptions.state import TROUBLE, State, state_from
 from liane.gateways.subscriptions.telling import journaled
 from liane.gateways.subscriptions.transitions import D, become, reason_of
-from liane.gateways.subscriptions.turns import Turn, Turns, heartbeat_due, key_of
+from liane.gateways.subscriptions.turns import Turn, Turns, cut, heartbeat_due, key_of
 
 log = logging.getLogger(__name__)
 
 BACK_OFF_SECONDS = (1, 5, 15, 60, 300, 900, 3600)
 FAILURES_TO_ERROR = 3
-AT_MOST_IN_A_TURN = 200
-"""Notifications before others of the same host get their turn."""
+AT_ONCE = 20
+"""Notifications prepared together: the gate is asked, and the journal written, for all of them."""
+FRESH_SECONDS = 2.0
+"""How long the answer of the gate is believed; a slow receiver makes it be asked again."""
+ROUNDS = 10
+"""Of so many notifications; then others of the same host get their turn."""
 GONE = 410
 
 
@@ -41,8 +46,8 @@ class Attempts:
     async def serve(self, state: State, process: int) -> None:
         """Do what is due for `state`, until nothing is, it fails, or its turn is over."""
         try:
-            for _ in range(AT_MOST_IN_A_TURN):
-                following = await self._step(state, process)
+            for _ in range(ROUNDS):
+                following = await self._round(state, process)
                 if following is None:
                     break
                 state = following
@@ -61,45 +66,66 @@ class Attempts:
             # The lock of this process goes with it; another one takes over then.
             log.warning("subscription %s is not released: %s", state.id, failure)
 
-    async def _step(self, state: State, process: int) -> State | None:
-        """One notification; the state after it, or None when there is no more to do now."""
+    async def _round(self, state: State, process: int) -> State | None:
+        """Some notifications; the state after them, or None when there is no more to do now."""
         now = self._database.clock.now()
         async with self._database.reading() as tx:
             turn = await self._turns.of(tx, state)
         if isinstance(turn, str):
             await become(self._database, state, "off", turn)
             return None
-        what, shown = await self._due(turn, process, now)
+        what, parts = await self._due(turn, process, now)
         if what is None:
             return None
+        shown = [one for part in parts for one in part]
+        await journaled(self._database, turn.reader, state, shown, what)
+        fresh_until = time.monotonic() + FRESH_SECONDS
+        for part in parts:
+            after = await self._tell(replace(turn, state=state), process, what, part)
+            if after is None:
+                return None
+            state = after
+            if time.monotonic() > fresh_until:
+                break
+        return state
+
+    async def _tell(
+        self, turn: Turn, process: int, what: str, shown: Sequence[Shown]
+    ) -> State | None:
+        """One notification; the state after it, or None when it was not taken."""
+        now = self._database.clock.now()
         try:
+            if len(shown) > 1:
+                await self._intend(turn, process, shown)
             await self._send(turn, what, shown, now)
         except LianeError as problem:
             await self._failed(turn, process, problem, now)
             return None
         return await self._taken(turn, process, what, shown)
 
-    async def _due(self, turn: Turn, process: int, now: datetime) -> tuple[str | None, list[Shown]]:
+    async def _due(
+        self, turn: Turn, process: int, now: datetime
+    ) -> tuple[str | None, list[list[Shown]]]:
+        """What is to be said, and the events of each notification."""
         state = turn.state
         if not state.greeted:
-            return "handshake", []
+            return "handshake", [[]]
         if state.delivered < state.events:
-            shown = await self._next_events(turn, process)
-            return ("event-notification" if shown else None), shown
-        return ("heartbeat" if heartbeat_due(state, now) else None), []
+            # After a failure one at a time: nothing is fetched, nor journaled, in vain.
+            count = 1 if state.failures else AT_ONCE
+            most = 1 if turn.wish.plain else turn.wish.channel.max_count
+            shown = await self._turns.next_events(turn, process, most * count)
+            return "event-notification" if shown else None, cut(shown, most)
+        return ("heartbeat", [[]]) if heartbeat_due(state, now) else (None, [])
 
-    async def _next_events(self, turn: Turn, process: int) -> list[Shown]:
-        most = 1 if turn.wish.plain else turn.wish.channel.max_count
-        shown = await self._turns.next_events(turn, process, most)
-        if shown and most > 1:
-            async with self._database.transaction() as tx:
-                await tx.execute(D["intend"], turn.state.id, process, shown[-1].event.number)
-        return shown
+    async def _intend(self, turn: Turn, process: int, shown: Sequence[Shown]) -> None:
+        """Write down where the notification ends, so that its repetition is the same."""
+        async with self._database.transaction() as tx:
+            await tx.execute(D["intend"], turn.state.id, process, shown[-1].event.number)
 
     async def _send(self, turn: Turn, what: str, shown: Sequence[Shown], now: datetime) -> None:
         state, channel = turn.state, turn.wish.channel
         key = key_of(state, what, shown, now)
-        await journaled(self._database, turn.reader, state, shown, what)
         if turn.wish.plain is not None and channel.kind == "rest-hook":
             await self._send_plain(turn, key, shown)
             return

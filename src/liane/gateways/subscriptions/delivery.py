@@ -39,10 +39,9 @@ class Deliverer:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`; what has been begun is finished."""
         while not stop.is_set():
-            await self._process.known.wait() if not self._process.number else None
             self._process.wake.clear()
             try:
-                taken = await self.take()
+                taken = await self.take() if self._process.number else 0
             except TROUBLE as failure:
                 log.warning("subscriptions cannot be taken: %s", failure)
                 taken = 0

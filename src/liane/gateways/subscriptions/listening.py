@@ -16,7 +16,7 @@ from liane.gateways.subscriptions.process import Process
 from liane.gateways.subscriptions.state import TROUBLE, State, state_from
 from liane.gateways.subscriptions.telling import journaled
 from liane.gateways.subscriptions.transitions import D, become
-from liane.gateways.subscriptions.turns import Turn, Turns, heartbeat_due
+from liane.gateways.subscriptions.turns import Turn, Turns, cut, heartbeat_due
 
 BATCH = 50
 """Events told before it is written down that they were; after a crash they are told again."""
@@ -150,9 +150,8 @@ class Listening:
             for _ in shown:
                 await self._line.say(f"ping {self._id}")
             return
-        most = turn.wish.channel.max_count
-        for start in range(0, len(shown), most):
-            await self._say(turn, what, shown[start : start + most])
+        for part in cut(shown, turn.wish.channel.max_count):
+            await self._say(turn, what, part)
 
     async def _tell(self, turn: Turn, what: str, shown: Sequence[Shown]) -> None:
         await journaled(self._turns.database, turn.reader, turn.state, shown, what)

@@ -53,7 +53,10 @@ class Turns:
         return Turn(state, wish, topic, reader)
 
     async def next_events(self, turn: Turn, process: int, most: int) -> list[Shown]:
-        """The events that follow the last one taken, as far as they are still kept."""
+        """At most so many events that follow the last one taken, as far as they are still kept.
+
+        Those of a notification that was under way come alone, so that it is repeated as it was.
+        """
         state, channel = turn.state, turn.wish.channel
         last = state.sending if state.sending > state.delivered else state.events
         includes = turn.topic.includes if turn.topic else ()
@@ -73,6 +76,11 @@ class Turns:
         async with self.database.transaction() as tx:
             row = await tx.fetchrow(D["delivered"], state.id, process, number, tx.now)
         return None if row is None else states.state_from(row)
+
+
+def cut(shown: Sequence[Shown], most: int) -> list[list[Shown]]:
+    """Pieces of at most so many."""
+    return [list(shown[start : start + most]) for start in range(0, len(shown), most)]
 
 
 def heartbeat_due(state: State, now: datetime) -> bool:
