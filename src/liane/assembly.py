@@ -151,7 +151,7 @@ def web_application(settings: Settings, dsns: Dsns, services: Services) -> ASGIA
         await upkeep.run(services.database, services.sessions, partial(clear_expired, identity))
 
     identity = identity_settings(settings, dsns)
-    sockets = notifying.sockets(settings, identity, services)
+    sockets = notifying.sockets(settings, dsns.identity, services)
     return create_app(
         services,
         ROUTES,
@@ -272,7 +272,7 @@ def run_worker(settings: Settings) -> int:
             serve_subscriptions(
                 services.database,
                 notifying.policy_of(settings),
-                notifying.standing_of(identity_settings(settings, dsns)),
+                notifying.standing_of(dsns.identity),
                 stop,
             ),
         )
