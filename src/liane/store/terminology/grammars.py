@@ -1,20 +1,21 @@
 """Which code systems are a rule rather than a list, so that a code is right by its shape?
 
-Languages (BCP 47), kinds of content (BCP 13) and UCUM units cannot be listed; a code is taken
+Languages (BCP 47), kinds of content (BCP 13) and units (UCUM) cannot be listed; a code is taken
 when it is well formed. Countries and currencies are lists, kept by the Unicode project (CLDR).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal
 
 from babel import Locale
 
+from liane.fhir import ucum
 from liane.store.database import Tx
-from liane.store.terminology import selections
+from liane.store.terminology import builtin, selections
 from liane.store.terminology.asking import Ask, Page, Relation
 from liane.store.terminology.builtin import Known
 from liane.store.terminology.code_systems import Content
@@ -42,16 +43,16 @@ _LISTS = {
 class ShapedSystem:
     """A code system whose codes are known by their shape."""
 
-    def __init__(self, header: Header, shape: re.Pattern[str]) -> None:
+    def __init__(self, header: Header, right: Callable[[str], object]) -> None:
         self.header = header
-        self._shape = shape
+        self._right = right
 
     async def find(
         self, _tx: Tx, codes: Sequence[str], *, details: bool = False
     ) -> dict[str, Concept]:
         """The codes that are well formed."""
         del details
-        return {code: Concept(code) for code in codes if self._shape.fullmatch(code)}
+        return {code: Concept(code) for code in codes if self._right(code)}
 
     async def page(self, _tx: Tx, selection: Selection, ask: Ask) -> Page:
         """The codes listed; the whole system has no end. Raises `Invalid` when it is asked."""
@@ -61,7 +62,7 @@ class ShapedSystem:
 
     async def holds(self, _tx: Tx, selection: Selection, code: str) -> Concept | None:
         """The code, when it is well formed and selected."""
-        if not self._shape.fullmatch(code) or not selections.holds(selection, code):
+        if not self._right(code) or not selections.holds(selection, code):
             return None
         return Concept(code)
 
@@ -77,7 +78,7 @@ class ShapedSystem:
         self, _tx: Tx, code: str, _way: Literal["below", "above"], _limit: int
     ) -> list[str]:
         """Nothing but the code itself."""
-        return [code] if self._shape.fullmatch(code) else []
+        return [code] if self._right(code) else []
 
 
 @cache
@@ -85,10 +86,25 @@ def system(url: str) -> ShapedSystem | MemorySystem | None:
     """The code system of that address, when it is one of these."""
     if url in _SHAPES:
         title, shape = _SHAPES[url]
-        return ShapedSystem(Header(url, title=title, content="not-present"), re.compile(shape))
+        header = Header(url, title=title, content="not-present")
+        return ShapedSystem(header, re.compile(shape).fullmatch)
+    if url == ucum.SYSTEM:
+        return ShapedSystem(Header(url, title="UCUM", content="not-present"), _is_unit)
     if url in _LISTS:
         return MemorySystem(Known(_list(url)))
     return None
+
+
+def _is_unit(code: str) -> bool:
+    """Whether UCUM has this unit: its grammar, or the list of common units that R4 brings."""
+    return ucum.unit(code) is not None or code in _common_units()
+
+
+@cache
+def _common_units() -> frozenset[str]:
+    found = builtin.resource("ValueSet", "http://hl7.org/fhir/ValueSet/ucum-common") or {}
+    includes = found.get("compose", {}).get("include", [])
+    return frozenset(one["code"] for part in includes for one in part.get("concept", []))
 
 
 def _list(url: str) -> Content:

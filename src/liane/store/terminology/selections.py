@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +16,16 @@ class Everything:
     """Every code of the system."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Codes:
     """The codes listed."""
 
     codes: tuple[str, ...]
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The same, to look one up in."""
+        return frozenset(self.codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,8 @@ def holds(selection: Selection, code: str) -> bool:
     match selection:
         case Everything():
             return True
-        case Codes(codes):
-            return code in codes
+        case Codes():
+            return code in selection.known
         case Filter():
             return False
         case All(parts):
