@@ -31,8 +31,7 @@ def ask(fhir: Fhir) -> Ask:
 @pytest.fixture
 async def ward(fhir: Fhir) -> Fhir:
     """Two patients; the first has three results and a general practitioner."""
-    await fhir("PUT", "/Practitioner/gp", {"resourceType": "Practitioner", "id": "gp",
-                                           "name": [{"family": "Martin"}]})  # fmt: skip
+    gp = {"resourceType": "Practitioner", "id": "gp", "name": [{"family": "Martin"}]}
     names = [
         {"use": "official", "family": "Dupont", "given": ["Zoé", "Anne"]},
         {"use": "usual", "family": "Durand", "given": ["Zoé"]},
@@ -40,10 +39,16 @@ async def ward(fhir: Fhir) -> Fhir:
     p1 = patient(id="p1", active=True, name=names, birthDate="1980-02-03")
     p1["generalPractitioner"] = [{"reference": "Practitioner/gp"}]
     p1["_birthDate"] = {"extension": [{"url": "http://x", "valueString": "12:00"}]}
-    await fhir("PUT", "/Patient/p1", p1)
-    await fhir("PUT", "/Patient/p2", patient(id="p2", active=False))
-    for n in range(3):
-        one = observation("Patient/p1", id=f"o{n}", effectiveDateTime=f"2026-01-0{n + 1}")
-        one["valueQuantity"] = {"value": n, "unit": "mmol/L"}
-        await fhir("PUT", f"/Observation/o{n}", one)
+    results = [
+        observation(
+            "Patient/p1",
+            id=f"o{n}",
+            effectiveDateTime=f"2026-01-0{n + 1}",
+            valueQuantity={"value": n, "unit": "mmol/L"},
+        )
+        for n in range(3)
+    ]
+    for resource in (gp, p1, patient(id="p2", active=False), *results):
+        answer = await fhir("PUT", f"/{resource['resourceType']}/{resource['id']}", resource)
+        assert answer.status_code == 201, answer.text
     return fhir

@@ -146,20 +146,22 @@ async def test_a_page_is_never_larger_than_the_limit(ask: Ask, fhir: Fhir) -> No
     assert len(found) == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        (b"\xff\xfe", "application/graphql"),
-        (b"{id}", "text/html"),
-        (b"[]", "application/json"),
-        (b'{"query": 1}', "application/json"),
-        (b'{"query": "{id}", "variables": []}', "application/json"),
-        (b'{"query": "query($a: String) {name(use: $a) {use}}", "variables": {"a": {"b": 1}}}',
-         "application/json"),
-        (b"", "application/graphql"),
-        (b'{"a":' * 5_000, "application/json"),
-    ],
-)  # fmt: skip
-async def test_bodies_that_are_no_question_are_refused(fhir: Fhir, body: bytes, kind: str) -> None:
-    answer = await fhir("POST", "/Patient/p1/$graphql", body, Content_Type=kind)
-    assert answer.status_code in (400, 415), answer.text
+NO_QUESTIONS = [
+    (b"\xff\xfe", "application/graphql"),
+    (b"{id}", "text/html"),
+    (b"[]", "application/json"),
+    (b'{"query": 1}', "application/json"),
+    (b'{"query": "{id}", "variables": []}', "application/json"),
+    (
+        b'{"query": "query($a: String) {name(use: $a) {use}}", "variables": {"a": {"b": 1}}}',
+        "application/json",
+    ),
+    (b"", "application/graphql"),
+    (b'{"a":' * 5_000, "application/json"),
+]
+
+
+async def test_bodies_that_are_no_question_are_refused(fhir: Fhir) -> None:
+    for body, kind in NO_QUESTIONS:
+        answer = await fhir("POST", "/Patient/p1/$graphql", body, Content_Type=kind)
+        assert answer.status_code in (400, 415), (body[:50], answer.text)
