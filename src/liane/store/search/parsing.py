@@ -17,6 +17,8 @@ __all__ = ["escape", "parse_query", "parse_system_query", "refused", "split", "u
 
 MOST_ROWS = 1000
 MOST_SORTS = 6
+MOST_CRITERIA = 50
+"""More conditions at once would keep the database planning for minutes."""
 _SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
 _TOTALS = frozenset({"none", "estimate", "accurate"})
 _ELSEWHERE = frozenset({"_format", "_pretty", "_elements", "_contained", "_containedType"})
@@ -136,6 +138,12 @@ class _Building:
 
     def _criterion(self, name: str, value: str) -> None:
         """In a search over several types each of them must understand it."""
+        if len(self.criteria[self.type]) == MOST_CRITERIA:
+            raise refused(
+                f"Pas plus de {MOST_CRITERIA} critères dans une recherche.",
+                f"No more than {MOST_CRITERIA} criteria in one search.",
+                [name[:80]],
+            )
         found = [
             parse_filter(type_, value, self.tenant)
             if name == "_filter"

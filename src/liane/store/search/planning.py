@@ -20,6 +20,7 @@ from liane.store.search.model import Criterion, Group, Node, Sight
 from liane.store.search.sqltext import Arguments
 from liane.store.search.visible import seen
 from liane.store.search.ways import (
+    TENANT,
     Condition,
     all_of,
     all_together,
@@ -29,6 +30,8 @@ from liane.store.search.ways import (
 )
 
 PROBE_LIMIT = 2000
+FEW_PATIENTS = 8
+"""The rows of so few patients are always read; those of more are one way among others."""
 MOST_STREAMS = 24
 """So many index keys are merged in order; more are gathered and sorted."""
 
@@ -110,14 +113,17 @@ async def leader_of(
     `order` is the column the rows are sorted by, if an index has it: where every condition leads to
     very many rows, walking along that order finds a page sooner.
     """
-    if any(one.patients is not None or one.ids is not None for one in conditions):
+    if any(one.ids is not None or _few_patients(one) for one in conditions):
         return None
+    crowd = next((crowded(type_, one) for one in conditions if one.patients), None)
     leading = [one for one in conditions if one.way is not None]
+    leading += [crowd] if crowd is not None else []
     walks = order in ("updated", "id")
     if not leading:
         return None if walks else all_of(tx.tenant, type_)
     single = leading[0] if len(leading) == 1 else None
-    if single is not None and not walks and not (order == "at" and single.moments is not None):
+    wide = single is not None and (single is crowd or single.moments is not None)
+    if single is not None and not walks and not (order == "at" and wide):
         return single
     counts = await probe(tx, leading)
     if probes is not None:
@@ -134,6 +140,23 @@ def _streamable(leading: Sequence[Condition]) -> Condition | None:
     """The condition whose index has the order of the date."""
     able = [one for one in leading if one.hashes and len(one.hashes) <= MOST_STREAMS]
     return min(able, key=lambda one: len(one.hashes or ()), default=None)
+
+
+def _few_patients(one: Condition) -> bool:
+    return one.patients is not None and len(one.patients) <= FEW_PATIENTS
+
+
+def crowded(type_: str, one: Condition) -> Condition:
+    """The rows of very many patients, as one way among others."""
+    patients = list(one.patients or ())
+
+    def way(a: Arguments) -> str:
+        return (
+            f"select rid from record.resource where tenant = {TENANT} and "  # noqa: S608
+            f"type = {a.add(type_, 'text')} and patient = any({a.add(patients, 'text[]')})"
+        )
+
+    return Condition(None, way, exact_way=True, label=one.label)
 
 
 async def probe(tx: Tx, leading: Sequence[Condition]) -> list[int]:
