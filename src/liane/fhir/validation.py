@@ -18,7 +18,7 @@ from liane.fhir.profiles import policy, texts
 from liane.fhir.profiles.base import check_declared, check_resource
 from liane.fhir.profiles.catalogue import Catalogue, built_in
 from liane.fhir.profiles.findings import Finding, Kind, finding
-from liane.fhir.profiles.visit import Pointer, Question, Visit
+from liane.fhir.profiles.visit import Inside, Pointer, Question, Visit
 
 __all__ = ["Finding", "Issue", "Report", "check", "examine", "validate"]
 
@@ -82,7 +82,13 @@ def examine(
         return Report(issues, [], [])
     type_ = resource["resourceType"]
     visit = Visit(
-        catalogue or built_in(), resource, type_, resource, issues=issues, thorough=thorough
+        catalogue or built_in(),
+        resource,
+        type_,
+        resource,
+        Inside(resource),
+        issues=issues,
+        thorough=thorough,
     )
     check_resource(resource, type_, visit)
     for url in profiles:

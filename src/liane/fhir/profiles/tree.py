@@ -93,11 +93,24 @@ def tree_of(structure: Structure, catalogue: Catalogue, depth: int = 0) -> Node:
                 f"its base {structure.base} is not known",
             )
         root = tree_of(base, catalogue, depth + 1).copy()
+    unfold = None if structure.complete else _Unfolding(catalogue, depth + 1)
     for element in structure.elements:
-        _lay(root, element)
+        _lay(root, element, unfold)
+    _slice_by_default(root)
     _without_types_own(root, structure.type)
     catalogue.trees[structure.url] = root
     return root
+
+
+def _slice_by_default(root: Node) -> None:
+    """Extensions are sliced by their address and choices by their type, said or not."""
+    for node in root.walk():
+        if node.slices and (node.slicing is None or not node.slicing.discriminators):
+            rules = node.slicing.rules if node.slicing is not None else "open"
+            if node.name in ("extension", "modifierExtension"):
+                node.slicing = Slicing((("value", "url"),), ordered=False, rules=rules)
+            elif node.name.endswith("[x]"):
+                node.slicing = Slicing((("type", "$this"),), ordered=False, rules=rules)
 
 
 def _is_core(url: str) -> bool:
@@ -112,10 +125,39 @@ def _refused(url: str, fr: str, en: str) -> Invalid:
     )
 
 
-def _lay(root: Node, element: Element) -> None:
+class _Unfolding:
+    """A differential may speak of what the profile of a type defines, below an element of it:
+    that profile's own tree is put there first.
+    """
+
+    def __init__(self, catalogue: Catalogue, depth: int) -> None:
+        self._catalogue = catalogue
+        self._depth = depth
+        self._done: set[int] = set()
+
+    def __call__(self, node: Node) -> None:
+        """Put the content of the node's only profile below it, once."""
+        urls = [url for one in node.types or () for url in one.profiles]
+        if len(urls) != 1 or id(node) in self._done:
+            return
+        self._done.add(id(node))
+        structure = self._catalogue.structure(urls[0])
+        if structure is None:
+            return
+        inside = tree_of(structure, self._catalogue, self._depth).copy()
+        node.table = node.table or inside.table
+        for name, child in inside.children.items():
+            node.children.setdefault(name, child)
+        for key, rule in inside.rules.items():
+            node.rules.setdefault(key, rule)
+
+
+def _lay(root: Node, element: Element, unfold: _Unfolding | None) -> None:
     """Put what one element says at its place in the tree."""
     node = root
     for segment in element.id.split(".")[1:]:
+        if unfold is not None:
+            unfold(node)
         name, *names = re.split("[:/]", segment)
         node = _child(node, name)
         for one in names:

@@ -48,6 +48,25 @@ class Entries:
                 self.by_address.setdefault(plain, resource)
 
 
+class Inside:
+    """The contained resources of a resource, found by id."""
+
+    def __init__(self, root: Json) -> None:
+        self._root = root
+        self._by_id: dict[str, Json] | None = None
+
+    def find(self, id_: str) -> Json | None:
+        """The contained resource of that id."""
+        if self._by_id is None:
+            contained = self._root.get("contained", ())
+            self._by_id = {
+                one["id"]: one
+                for one in contained
+                if type(one) is dict and type(one.get("id")) is str
+            }
+        return self._by_id.get(id_)
+
+
 @dataclass(slots=True)
 class Visit:
     """One walk. Nested resources get a visit of their own that shares the lists."""
@@ -57,6 +76,7 @@ class Visit:
     path: str
     root: Json
     """The resource that contains it, or itself."""
+    inside: Inside
     entries: Entries | None = None
     issues: list[Finding] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
@@ -76,6 +96,7 @@ class Visit:
             resource,
             path,
             self.root if contained else resource,
+            self.inside if contained else Inside(resource),
             self.entries,
             self.issues,
             self.questions,
@@ -93,6 +114,7 @@ class Visit:
             self.resource,
             self.path,
             self.root,
+            self.inside,
             self.entries,
             [],
             [],
@@ -111,12 +133,7 @@ class Visit:
     def resolve(self, literal: str) -> Json | None:
         """The resource a reference points to, inside the container or the Bundle."""
         if literal.startswith("#"):
-            if literal == "#":
-                return self.root
-            for one in self.root.get("contained", []):
-                if one.get("id") == literal[1:]:
-                    return dict(one)
-            return None
+            return self.root if literal == "#" else self.inside.find(literal[1:])
         if self.entries is None:
             return None
         found = self.entries.by_address.get(literal)
