@@ -98,9 +98,15 @@ begin
   end loop;
   if filled <> '{}' then
     -- The journal refuses to be emptied, by its owner too: only a test lifts that.
-    alter table journal.entry disable trigger user;
+    for t in select 'journal.entry'::regclass union all
+             select inhrelid from pg_inherits where inhparent = 'journal.entry'::regclass loop
+      execute format('alter table %s disable trigger user', t);
+    end loop;
     execute 'truncate ' || array_to_string(filled, ', ') || ' cascade';
-    alter table journal.entry enable trigger user;
+    for t in select 'journal.entry'::regclass union all
+             select inhrelid from pg_inherits where inhparent = 'journal.entry'::regclass loop
+      execute format('alter table %s enable trigger user', t);
+    end loop;
   end if;
 end $$
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import asyncpg
 import pytest
 
 from liane.access import journal
@@ -44,14 +45,21 @@ class Scene:
 
     async def attack(self, *statements: str) -> None:
         """As the owner, with the triggers and the unique index out of the way."""
-        await self.owner.execute("alter table journal.entry disable trigger user")
+        await self.guards("disable")
         await self.owner.execute("drop index journal.entry_seq")
         try:
             for statement in statements:
                 await self.owner.execute(statement)
         finally:
             await self.owner.execute("create index entry_seq on journal.entry (tenant, seq)")
-            await self.owner.execute("alter table journal.entry enable trigger user")
+            await self.guards("enable")
+
+    async def guards(self, switch: str) -> None:
+        """The triggers of the whole and of each month."""
+        parts = "select inhrelid::regclass::text from pg_inherits where inhparent = $1::regclass"
+        rows = await self.owner.fetch(parts, "journal.entry")
+        for part in ("journal.entry", *(row[0] for row in rows)):
+            await self.owner.execute(f"alter table {part} {switch} trigger user")
 
     async def report(self) -> Report:
         return await verify(self.database, self.home)
@@ -108,14 +116,35 @@ async def test_5_everything_truncated(scene: Scene) -> None:
     assert await scene.first() == ("cut", 1)
 
 
-async def test_6_a_month_detached(scene: Scene) -> None:
-    """There are no partitions yet: the same act on one table is the removal of its oldest part."""
-    await scene.attack(
-        "create table journal.aside as select * from journal.entry where seq <= 4",
-        "delete from journal.entry where seq <= 4",
-        "drop table journal.aside",
-    )
-    assert await scene.first() == ("missing", 1)
+async def test_6_a_month_detached(scene: Scene, nurse: Actor) -> None:
+    now = SystemClock().now()
+    next_month = (now.replace(day=1) + timedelta(days=40)).replace(day=10)
+    scene.database.clock = FrozenClock(next_month)
+    await scene.write(nurse, 3)
+    await scene.seal()
+    assert (await scene.report()).intact
+    part = f"journal.entry_{now:%Y_%m}"
+    await scene.owner.execute(f"alter table journal.entry detach partition {part}")
+    try:
+        assert await scene.first() == ("missing", 1)
+    finally:
+        await scene.owner.execute(f"drop table {part}")
+        await scene.owner.execute("select record.keep_months()")
+
+
+async def test_6b_a_month_is_guarded_like_the_whole(scene: Scene) -> None:
+    part = f"journal.entry_{SystemClock().now():%Y_%m}"
+    for statement in (
+        f"delete from {part}",
+        f"truncate {part}",
+        f"update {part} set patient = 'x'",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await scene.owner.execute(statement)
+    await scene.owner.execute(f"alter table {part} disable trigger no_delete")
+    report = await scene.report()
+    await scene.owner.execute(f"alter table {part} enable trigger no_delete")
+    assert [(b.kind, part in b.said) for b in report.breaks] == [("guard", True)]
 
 
 async def test_7_entries_numbered_again_after_a_removal(scene: Scene) -> None:

@@ -80,7 +80,9 @@ async def seal(tx: Tx, *, limit: int = BATCH) -> tuple[int, Head | None]:
     places = [place.next(row["establishment"], row["leaf_hash"], tx.now) for row in pending]
     seqs, chain_seqs, chained, orders = (list(column) for column in zip(*places, strict=True))
     ids = [row["id"] for row in pending]
-    tag = await tx.execute(Q["seal"], tx.tenant, ids, seqs, chain_seqs, chained, orders, tx.now)
+    at = [row["at"] for row in pending]
+    columns = (ids, seqs, chain_seqs, chained, orders)
+    tag = await tx.execute(Q["seal"], tx.tenant, *columns, tx.now, at)
     if int(tag.rsplit(" ", 1)[-1]) != len(pending):
         raise RuntimeError("entries changed while they were being sealed")
     names = list({row["establishment"] for row in pending})

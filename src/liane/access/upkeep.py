@@ -1,4 +1,4 @@
-"""What is thrown away so that the tables of sessions and tokens do not grow for ever?"""
+"""What is done each hour so that tables neither grow for ever nor lack the month that comes?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from liane.access.sessions import Sessions
-from liane.store import Database
+from liane.store import Database, months
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,12 @@ async def run(
     *,
     every_seconds: float = EVERY_SECONDS,
 ) -> None:
-    """Each hour, until cancelled: forget old sessions and sign-ins, and let the identity
-    application forget ended tokens (`clear_identity` runs in a thread).
+    """Each hour, until cancelled: make the tables of the months to come, forget old sessions and
+    sign-ins, and let the identity application forget ended tokens (`clear_identity` runs in a
+    thread).
     """
     while True:
+        await months.keep_hourly(database)
         await asyncio.sleep(every_seconds)
         try:
             async with database.transaction() as tx:

@@ -5,7 +5,7 @@ select pg_try_advisory_xact_lock(7203, $1::int)
 -- name: pending
 -- Committed entries without a place, oldest first. The lock is taken before this statement, so
 -- that it sees everything the sealer before us committed.
-select id, establishment, leaf_hash from journal.entry
+select id, at, establishment, leaf_hash from journal.entry
 where tenant = $1 and seq is null
 order by id limit $2
 
@@ -23,9 +23,9 @@ select establishment, chain_seq, chain_hash from journal.chain where tenant = $1
 update journal.entry e
 set seq = v.seq, chain_seq = v.chain_seq, chain_hash = v.chain_hash, order_hash = v.order_hash,
     sealed_at = $7
-from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
-     as v(id, seq, chain_seq, chain_hash, order_hash)
-where e.tenant = $1 and e.seq is null and e.id = v.id
+from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $8::timestamptz[])
+     as v(id, seq, chain_seq, chain_hash, order_hash, at)
+where e.tenant = $1 and e.seq is null and e.id = v.id and e.at = v.at
 
 -- name: keep_chains
 -- Remember where each chain stands.
@@ -46,8 +46,12 @@ from journal.entry where tenant = $1 and seq is not null order by seq
 select establishment, chain_seq, chain_hash from journal.chain where tenant = $1
 
 -- name: guards_off
--- The triggers that refuse changes and that are switched off or missing.
-select name from unnest(array['only_seal', 'no_delete', 'no_truncate']) as name
+-- The triggers that refuse changes and that are switched off or missing, in the whole or a part.
+select case when part = 'journal.entry'::regclass then name else name || ' of ' || part end as name
+from (select 'journal.entry'::regclass as part
+      union all select inhrelid::regclass from pg_inherits
+      where inhparent = 'journal.entry'::regclass) as parts
+cross join unnest(array['only_seal', 'no_delete', 'no_truncate']) as name
 where not exists (
   select from pg_trigger t
-  where t.tgrelid = 'journal.entry'::regclass and t.tgname = name and t.tgenabled in ('O', 'A'))
+  where t.tgrelid = part and t.tgname = name and t.tgenabled in ('O', 'A'))

@@ -3,7 +3,7 @@
 -- wait for each other. One look into the index for each, whatever the planner believes of the
 -- size of a table that is being filled. For those that are not there: their last version, if they
 -- were deleted.
-select w.n, r.rid, coalesce(r.version, h.version) as version, r.updated, r.patient, r.at, r.body,
+select w.n, r.rid, coalesce(r.version, b.version) as version, r.updated, r.patient, r.at, r.body,
   r.keys
 from (
   select type, id, n from unnest($1::text::text[], $2::text::text[]) with ordinality as u(type, id, n)
@@ -16,12 +16,12 @@ left join lateral (
   for update
 ) r on true
 left join lateral (
-  select version from record.history
+  select version from record.buried
   where r.rid is null
     and tenant = current_setting('liane.tenant')::smallint and type = w.type and id = w.id
-  order by version desc limit 1
-) h on true
-where r.rid is not null or h.version is not null;
+  limit 1
+) b on true
+where r.rid is not null or b.version is not null;
 
 -- name: insert_new
 -- New resources with their keys, words and changes, in one round trip.
@@ -98,6 +98,11 @@ with past as (
   insert into record.history (tenant, type, id, version, updated, deleted, patient, body)
   select $1::smallint, u.type, u.id, u.version, $2::timestamptz, true, u.patient, ''
   from unnest($30::text[], $31::text[], $32::int[], $33::text[]) as u(type, id, version, patient)
+), counted as (
+  insert into record.buried as b (tenant, type, id, version)
+  select $1::smallint, u.type, u.id, u.version
+  from unnest($30::text[], $31::text[], $32::int[]) as u(type, id, version)
+  on conflict (tenant, type, id) do update set version = excluded.version
 ), removed as (
   delete from record.resource where rid = any($29::text::bigint[])
 ), stored as (
