@@ -185,11 +185,13 @@ async def _seen(tx: Tx, members: set[str], limit: search.Restriction) -> set[str
 
 def _named_patients(exchange: Exchange) -> set[str] | None:
     entries = (exchange.resource or {}).get("parameter", [])
-    named = [
-        str((one.get("valueReference") or {}).get("reference", ""))
+    entries = entries if isinstance(entries, list) else []
+    told = [
+        one.get("valueReference")
         for one in entries
         if isinstance(one, dict) and one.get("name") == "patient"
     ]
+    named = [str(one.get("reference", "")) if isinstance(one, dict) else str(one) for one in told]
     named += [value for name, value in exchange.query if name == "patient"]
     if not named:
         return None

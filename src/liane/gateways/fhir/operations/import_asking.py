@@ -44,6 +44,7 @@ async def understood(exchange: Exchange) -> list[Input]:
         accepted = f"accepté : {FORMATS[0]}"
         raise asking.wrong("inputFormat", form, accepted, f"accepted: {FORMATS[0]}")
     entries = (exchange.resource or {}).get("parameter", [])
+    entries = entries if isinstance(entries, list) else []
     named = [e for e in entries if isinstance(e, dict) and e.get("name") == "input"]
     if not named:
         raise asking.missing("input", "un fichier au moins", "one file at least")

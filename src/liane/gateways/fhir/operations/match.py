@@ -6,10 +6,9 @@ look for duplicates. Only patients this reader may see are ever named.
 
 from __future__ import annotations
 
-from typing import Any
-
 from liane.base.errors import Invalid
 from liane.fhir.json import dumps
+from liane.fhir.validation import check
 from liane.gateways.fhir import authority
 from liane.gateways.fhir.answers import bundle, link
 from liane.gateways.fhir.exchange import Answer, Exchange
@@ -35,7 +34,8 @@ async def serve(exchange: Exchange, tx: Tx) -> Answer:
             "Un Parameters avec « resource » (un Patient) est attendu.",
             "A Parameters with 'resource' (a Patient) is expected.",
         )
-    found = await patients.match_patients(tx, exchange.actor, _shaped(described))
+    check(described)
+    found = await patients.match_patients(tx, exchange.actor, described)
     if asking.flag(asked, "onlyCertainMatches"):
         certain = [one for one in found if one.grade == "certain"]
         # Several who are certain are none: the caller must not choose by itself.
@@ -48,20 +48,6 @@ async def serve(exchange: Exchange, tx: Tx) -> Answer:
     body = bundle("searchset", entries, [("self", link(exchange, []))], len(entries))
     shown = tuple(one.patient for one in found) or (None,)
     return Answer(200, body, patients=shown, detail={"match": True, "count": len(entries)})
-
-
-def _shaped(described: dict[str, Any]) -> dict[str, Any]:
-    """Only members of the shape that R4 gives them: the rules do not check again."""
-    lists = ("identifier", "name", "extension")
-    kept = {key: value for key, value in described.items() if key not in lists}
-    for name in lists:
-        value = described.get(name)
-        if isinstance(value, list):
-            kept[name] = [one for one in value if isinstance(one, dict)]
-    for name in ("birthDate", "gender"):
-        if not isinstance(kept.get(name, ""), str):
-            del kept[name]
-    return kept
 
 
 def _entry(exchange: Exchange, one: patients.Match, body: str) -> str:

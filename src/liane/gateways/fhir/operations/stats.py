@@ -76,9 +76,10 @@ def _codes(exchange: Exchange, asked: dict[str, list[str]]) -> list[str]:
         f"{system}|{text}" if system and "|" not in text else text
         for text in asking.listed(asked, "code") + asking.listed(asked, "coding")
     ]
-    for entry in (exchange.resource or {}).get("parameter", []):
+    entries = (exchange.resource or {}).get("parameter", [])
+    for entry in entries if isinstance(entries, list) else []:
         coding = entry.get("valueCoding") if isinstance(entry, dict) else None
-        if isinstance(coding, dict) and coding.get("code"):
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
             codes.append(
                 f"{coding['system']}|{coding['code']}" if "system" in coding else coding["code"]
             )
@@ -98,12 +99,14 @@ def _stretch(
         except (ValueError, OverflowError):
             expected = "attendu : un nombre d’heures"
             raise asking.wrong("duration", hours, expected, "expected: hours") from None
-    period = asking.part(exchange.resource, "period", "valuePeriod") or {}
+    told = asking.part(exchange.resource, "period", "valuePeriod")
+    period = told if isinstance(told, dict) else {}
     start, end = asking.single(asked, "start"), asking.single(asked, "end")
     if text := asking.single(asked, "period"):
         start, _, end = text.partition(",")
     start, end = start or period.get("start"), end or period.get("end")
-    return asking.start_of("period", start or None), asking.end_of("period", end or None)
+    first = asking.start_of("period", str(start) if start else None)
+    return first, asking.end_of("period", str(end) if end else None)
 
 
 def _told(

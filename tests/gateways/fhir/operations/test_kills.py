@@ -1,0 +1,117 @@
+"""Promise: kill -9 of the worker in the middle of an export or an import loses and doubles nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liane.access.actor import Actor
+from liane.fhir import definitions
+from liane.gateways.fhir.asynchronous import files, requests
+from liane.gateways.fhir.operations.export_asking import Ask
+from liane.store import Database
+from liane.store.blobs import Blobs
+from liane.store.resources import Write, write_many
+from tests.gateways.fhir.conftest import observation
+
+pytestmark = pytest.mark.fault
+
+MANY = 1500
+KILLS = int(os.environ.get("LIANE_TEST_KILLS", "1"))
+ACTOR = Actor("client", "client:all", "All", scopes=("system/*.cruds",))
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from liane.access.sessions import Limits, Sessions
+from liane.gateways.fhir.exchange import Choices
+from liane.gateways.fhir.operations import export_job, import_job
+from liane.gateways.fhir.operations.workers import job_handlers
+from liane.store import Database, jobs
+from liane.store.blobs import Blobs
+from liane.ui.services import Services
+jobs.LEASE_SECONDS = 1.0
+export_job.ROWS = 100
+import_job.LINES = 50
+async def main(dsn, home):
+    async with await Database.open(dsn) as database:
+        services = Services(database, Blobs(Path(home) / "blobs"), Path(home), Sessions(database, Limits()))
+        await jobs.work(database, job_handlers(services, Choices()), asyncio.Event())
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def request_of(database: Database, id_: str) -> requests.Request:
+    async with database.reading() as tx:
+        found = await requests.load(tx, id_)
+    assert found is not None
+    assert found.failure is None, found.failure
+    return found
+
+
+async def carried_out_under_kills(database: Database, dsn: str, home: Path, id_: str) -> int:
+    """Start the worker, kill it whenever it has come further, until the work is done."""
+    kills = 0
+    while True:
+        before = (await request_of(database, id_)).done
+        worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, dsn, str(home), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+        try:
+            while worker.returncode is None:
+                request = await request_of(database, id_)
+                if request.finished is not None:
+                    return kills
+                if request.done > before and kills < KILLS:
+                    break
+                await asyncio.sleep(0.005)
+            assert worker.returncode is None, "the worker ended by itself"
+        finally:
+            worker.send_signal(signal.SIGKILL)
+            await worker.wait()
+        kills += 1
+
+
+async def begin(database: Database, kind: str, ask: dict[str, Any]) -> str:
+    async with database.transaction() as tx:
+        return await requests.begin(tx, ACTOR, kind, "test", ask)
+
+
+async def test_a_killed_worker_exports_each_resource_once(
+    database: Database, test_database: Any, tmp_path: Path
+) -> None:
+    for start in range(0, MANY, 500):
+        async with database.transaction() as tx:
+            await write_many(
+                tx, [Write(observation(id=f"o{n}")) for n in range(start, start + 500)]
+            )
+    ask = Ask("system", definitions.types(), None, None)
+    id_ = await begin(database, "export", ask.kept())
+    kills = await carried_out_under_kills(database, test_database.app_dsn, tmp_path, id_)
+    assert kills > 0
+    folder = files.folder_of(tmp_path, id_)
+    text = b"".join(b"".join(files.plain(path)) for path in folder.glob("output-*"))
+    found = [json.loads(line)["id"] for line in text.splitlines()]
+    assert sorted(found) == sorted(f"o{n}" for n in range(MANY))
+
+
+async def test_a_killed_worker_imports_each_line_once(
+    database: Database, test_database: Any, tmp_path: Path
+) -> None:
+    bodies = [
+        {k: v for k, v in observation(valueQuantity={"value": n}).items() if k != "id"}
+        for n in range(MANY)
+    ]
+    text = b"\n".join(json.dumps(body).encode() for body in bodies)
+    stored = await Blobs(tmp_path / "blobs").put(text)
+    ask = {"inputs": [{"type": "Observation", "url": "", "blob": stored.sha256}]}
+    id_ = await begin(database, "import", ask)
+    kills = await carried_out_under_kills(database, test_database.app_dsn, tmp_path, id_)
+    assert kills > 0
+    async with database.reading() as tx:
+        rows = await tx.fetch("select body::jsonb -> 'valueQuantity' ->> 'value' as value from record.resource")  # fmt: skip
+    assert sorted(int(row["value"]) for row in rows) == list(range(MANY))
