@@ -15,7 +15,7 @@ from liane.base.errors import Invalid
 from liane.base.safe_archive import gunzip, inflate
 from liane.fhir import json as fhir_json
 from liane.fhir import xml as fhir_xml
-from liane.gateways.fhir import formats, patching
+from liane.gateways.fhir import formats, patching, sizes
 from liane.gateways.fhir.exchange import Exchange, items_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -51,9 +51,13 @@ async def with_body(exchange: Exchange, request: AnyRequest) -> Exchange:
 async def _resource(data: bytes, format_: formats.Format) -> dict[str, Any] | None:
     if not data:
         return None
+    if len(data) > THREAD_BYTES:
+        sizes.require_readable(data, format_)
     read = _reader(format_)
     if len(data) > THREAD_BYTES:
-        return await asyncio.to_thread(read, data, limit_bytes=LIMIT_BYTES)
+        resource = await asyncio.to_thread(read, data, limit_bytes=LIMIT_BYTES)
+        sizes.require_workable(resource)
+        return resource
     return read(data, limit_bytes=LIMIT_BYTES)
 
 

@@ -24,12 +24,15 @@ _STATUS = {
     "fhir.not-acceptable": 406,
     "fhir.media-type": 415,
     "fhir.too-large": 413,
+    "fhir.too-many-elements": 413,
     "json-too-large": 413,
     "archive-too-large": 413,
     "archive-ratio": 413,
     "fhir.method": 405,
     "type-unknown": 404,
 }
+MOST_ISSUES = 100
+"""Findings that one answer tells; who has more to correct learns the number."""
 _CODES = {410: "deleted", 412: "conflict", 406: "not-supported", 415: "not-supported"}
 
 
@@ -45,7 +48,8 @@ def outcome(error: LianeError, language: str) -> str:
     where = "" if entry is None else f"Bundle.entry[{entry}]"
     entries: list[dict[str, object]]
     if issues:
-        entries = [shown_issue(issue, language, where) for issue in issues]
+        entries = [shown_issue(issue, language, where) for issue in issues[:MOST_ISSUES]]
+        entries += _left_out(len(issues) - MOST_ISSUES, language)
     else:
         sentence = " ".join(filter(None, (error.message(language), error.advice(language))))
         code = _CODES.get(status_of(error), error.fhir_code)
@@ -69,6 +73,13 @@ def shown_issue(issue: Issue, language: str, entry: str = "") -> dict[str, objec
         "diagnostics": f"{issue.path}: {issue.en if language == 'en' else issue.fr}",
         **_expression(entry, issue.path),
     }
+
+
+def _left_out(count: int, language: str) -> list[dict[str, object]]:
+    if count <= 0:
+        return []
+    text = f"and {count} more" if language == "en" else f"et {count} autres"
+    return [{"severity": "error", "code": "too-costly", "diagnostics": text}]
 
 
 def _expression(entry: str, path: str) -> dict[str, object]:
