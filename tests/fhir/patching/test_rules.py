@@ -104,6 +104,18 @@ def test_copies_that_double_are_stopped() -> None:
     assert time.monotonic() - before < 60
 
 
+def test_many_operations_on_a_large_resource_are_stopped() -> None:
+    large = {**PATIENT, "telecom": [{"value": str(n)} for n in range(5_000)]}
+    operation = _operation(type="move", path="Patient.telecom", source=0, destination=9)
+    before = time.monotonic()
+    with pytest.raises(Invalid):
+        fhirpath_patch(large, _patch(*[operation] * 900))
+    step = b'<replace sel="f:Patient/f:telecom[4999]/f:value/@value">x</replace>'
+    with pytest.raises(PatchInapplicable):
+        xml_patch(large, b"<p>" + step * 900 + b"</p>")
+    assert time.monotonic() - before < 60
+
+
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "a value in a list of primitives with extensions",
@@ -227,6 +239,7 @@ XML_PATCHES = [
     (b'<p><remove sel="count(//*)"/></p>', PatchInvalid),
     (b'<p><remove sel="' + b"f:Patient/" * 500 + b'"/></p>', PatchInvalid),
     (b'<p><remove sel="x:Patient"/></p>', PatchInvalid),
+    (b'<p><remove sel="f:Patient' + b"[.='']" * 20 + b'"/></p>', PatchInvalid),
     (b'<p><nothing sel="f:Patient"/></p>', PatchInvalid),
     (b'<p><remove sel="f:Patient"/></p>', PatchInapplicable),
     (b'<p><remove sel="f:Patient/f:photo"/></p>', PatchInapplicable),

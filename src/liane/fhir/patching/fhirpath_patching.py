@@ -11,26 +11,53 @@ from liane.fhir.fhirpath.nodes import Node, node_of
 from liane.fhir.patching import slots
 from liane.fhir.patching.parameters import Operation, Value, operations, value_of
 from liane.fhir.patching.refusals import identity, inapplicable, malformed, require_same
+from liane.fhir.patching.slots import Pair
 
 LIMIT_DEPTH = 30
-LIMIT_STEPS = 200_000
+LIMIT_STEPS = 500_000
+"""Of all paths of a patch together, and of the items of the lists they change."""
+
+
+class _Target:
+    """The resource being patched, and how much may still be looked at."""
+
+    def __init__(self, resource: dict[str, Any]) -> None:
+        self.resource = resource
+        self._left = LIMIT_STEPS
+
+    def found(self, operation: Operation, text: str) -> list[Any]:
+        """The items that a path leads to."""
+        env = fhirpath.environment(self.resource, locating=True, steps=self._left)
+        try:
+            found = fhirpath.compile(text).run(env)
+        except fhirpath.Wrong as problem:
+            raise malformed(operation.index, operation.path, problem.fr, problem.en) from None
+        self._left = env.left
+        return found
+
+    def pairs(self, holder: dict[str, Any], member: Member, operation: Operation) -> list[Pair]:
+        """The values of a member with their shadows."""
+        found = slots.read(holder, member)
+        self._left -= len(found)
+        if self._left < 0:
+            raise inapplicable(
+                operation.index, operation.path, "le patch coûte trop", "the patch costs too much"
+            )
+        return found
 
 
 def fhirpath_patch(resource: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     """The patched copy of `resource`. Raises `PatchInvalid`, `PatchInapplicable`."""
     before = identity(resource)
-    patched: dict[str, Any] = copy.deepcopy(resource)
+    target = _Target(copy.deepcopy(resource))
     for operation in operations(parameters):
-        _OPERATIONS[operation.type](patched, operation)
-        require_same(operation.index, operation.path, before, patched)
-    return patched
+        _OPERATIONS[operation.type](target, operation)
+        require_same(operation.index, operation.path, before, target.resource)
+    return target.resource
 
 
-def _found(resource: dict[str, Any], operation: Operation, text: str) -> list[Node]:
-    try:
-        found = fhirpath.compile(text).nodes(resource, locating=True, steps=LIMIT_STEPS)
-    except fhirpath.Wrong as problem:
-        raise malformed(operation.index, operation.path, problem.fr, problem.en) from None
+def _found(target: _Target, operation: Operation, text: str) -> list[Node]:
+    found = target.found(operation, text)
     nodes = [item for item in found if isinstance(item, Node)]
     if len(nodes) != len(found):
         raise inapplicable(
@@ -42,8 +69,8 @@ def _found(resource: dict[str, Any], operation: Operation, text: str) -> list[No
     return nodes
 
 
-def _one(resource: dict[str, Any], operation: Operation) -> Node:
-    nodes = _found(resource, operation, operation.path)
+def _one(target: _Target, operation: Operation) -> Node:
+    nodes = _found(target, operation, operation.path)
     if len(nodes) == 1:
         return nodes[0]
     raise inapplicable(
@@ -54,8 +81,8 @@ def _one(resource: dict[str, Any], operation: Operation) -> Node:
     )
 
 
-def _add(resource: dict[str, Any], operation: Operation) -> None:
-    node = _one(resource, operation)
+def _add(target: _Target, operation: Operation) -> None:
+    node = _one(target, operation)
     value = operation.value
     assert value is not None
     member = slots.member_for(node, operation.name, value.type)
@@ -67,7 +94,7 @@ def _add(resource: dict[str, Any], operation: Operation) -> None:
             f"{node.type} has no element '{operation.name}' of this type",
         )
     holder = slots.container(node)
-    pairs = slots.read(holder, member)
+    pairs = target.pairs(holder, member, operation)
     taken = any(slots.read(holder, other) for other in slots.choices(node, member))
     if taken and not member.many:
         raise inapplicable(
@@ -79,20 +106,20 @@ def _add(resource: dict[str, Any], operation: Operation) -> None:
     slots.write(holder, member, [*pairs, _pair(operation, value, member, 0)])
 
 
-def _insert(resource: dict[str, Any], operation: Operation) -> None:
-    parent, member = _list(resource, operation)
+def _insert(target: _Target, operation: Operation) -> None:
+    parent, member = _list(target, operation)
     holder = slots.container(parent)
-    pairs = slots.read(holder, member)
+    pairs = target.pairs(holder, member, operation)
     _require_place(operation, operation.at, len(pairs))
     assert operation.value is not None
     pairs.insert(operation.at, _pair(operation, operation.value, member, 0))
     slots.write(holder, member, pairs)
 
 
-def _move(resource: dict[str, Any], operation: Operation) -> None:
-    parent, member = _list(resource, operation)
+def _move(target: _Target, operation: Operation) -> None:
+    parent, member = _list(target, operation)
     holder = slots.container(parent)
-    pairs = slots.read(holder, member)
+    pairs = target.pairs(holder, member, operation)
     _require_place(operation, operation.source, len(pairs) - 1)
     _require_place(operation, operation.destination, len(pairs) - 1)
     pairs.insert(operation.destination, pairs.pop(operation.source))
@@ -109,11 +136,11 @@ def _require_place(operation: Operation, position: int, last: int) -> None:
         )
 
 
-def _list(resource: dict[str, Any], operation: Operation) -> tuple[Node, Member]:
+def _list(target: _Target, operation: Operation) -> tuple[Node, Member]:
     """The parent and the member that the path of a list names; the list may be absent."""
     places = {
         (id(node.place.parent.value), node.place.key): node.place
-        for node in _found(resource, operation, operation.path)
+        for node in _found(target, operation, operation.path)
         if node.place is not None
     }
     if len(places) == 1:
@@ -121,7 +148,7 @@ def _list(resource: dict[str, Any], operation: Operation) -> tuple[Node, Member]
         parent, member = place.parent, shape(place.parent.type).keyed[place.key][1]
     else:
         above, _, name = operation.path.rpartition(".")
-        parents = _found(resource, operation, above) if above and not places else []
+        parents = _found(target, operation, above) if above and not places else []
         found = slots.member_for(parents[0], name, None) if len(parents) == 1 else None
         if found is None:
             raise inapplicable(
@@ -141,24 +168,24 @@ def _list(resource: dict[str, Any], operation: Operation) -> tuple[Node, Member]
     return parent, member
 
 
-def _delete(resource: dict[str, Any], operation: Operation) -> None:
-    nodes = _found(resource, operation, operation.path)
+def _delete(target: _Target, operation: Operation) -> None:
+    nodes = _found(target, operation, operation.path)
     if not nodes:
         return
-    node = nodes[0] if len(nodes) == 1 else _one(resource, operation)
+    node = nodes[0] if len(nodes) == 1 else _one(target, operation)
     if node.place is None:
         raise _whole(operation)
     parent, key, position = node.place
     holder = slots.container(parent)
     member = shape(parent.type).keyed[key][1]
-    pairs = slots.read(holder, member)
+    pairs = target.pairs(holder, member, operation)
     del pairs[position or 0]
     slots.write(holder, member, pairs)
     slots.drop_empty(parent)
 
 
-def _replace(resource: dict[str, Any], operation: Operation) -> None:
-    node = _one(resource, operation)
+def _replace(target: _Target, operation: Operation) -> None:
+    node = _one(target, operation)
     value = operation.value
     assert value is not None
     if node.place is None:
@@ -175,7 +202,7 @@ def _replace(resource: dict[str, Any], operation: Operation) -> None:
             f"« {name} » n’accepte pas ce type de valeur",
             f"'{name}' does not take this type of value",
         )
-    pairs = slots.read(holder, member)
+    pairs = target.pairs(holder, member, operation)
     pairs[position or 0] = _pair(operation, value, wanted, 0)
     if wanted.key != member.key:
         slots.write(holder, member, [])
@@ -191,7 +218,7 @@ def _whole(operation: Operation) -> Exception:
     )
 
 
-def _pair(operation: Operation, value: Value, member: Member, depth: int) -> slots.Pair:
+def _pair(operation: Operation, value: Value, member: Member, depth: int) -> Pair:
     if value.parts is None:
         return copy.deepcopy(value.json), copy.deepcopy(value.extra)
     return _anonymous(operation, value.parts, member.type, depth), None

@@ -23,6 +23,8 @@ from liane.fhir.patching.xml_selecting import BadSelector, Selected, qualified, 
 
 LIMIT_BYTES = 4 * 1024 * 1024
 FHIR = "http://hl7.org/fhir"
+LIMIT_LOOKS = 2_000_000
+"""Elements of the document times operations of the patch."""
 _PREFIXES = {"f": FHIR, "h": "http://www.w3.org/1999/xhtml"}
 _ACTIONS = ("add", "replace", "remove")
 
@@ -49,6 +51,13 @@ def apply(target: Element | None, patch: Element) -> Element:
         raise malformed(0, "", "le patch ne contient pas d’opération", "the patch has no operation")
     if len(operations) > LIMIT_OPERATIONS:
         raise too_many(len(operations))
+    if sum(1 for _ in target.iter()) * len(operations) > LIMIT_LOOKS:
+        raise inapplicable(
+            0,
+            "",
+            "trop d’opérations pour un document de cette taille : envoyer un JSON Patch",
+            "too many operations for a document of this size: send a JSON Patch",
+        )
     for index, operation in enumerate(operations):
         target = _applied(index, target, operation)
     return target

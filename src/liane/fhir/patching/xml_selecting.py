@@ -15,6 +15,7 @@ from lxml.etree import _Element as Element
 
 LIMIT_CHARACTERS = 2_000
 LIMIT_STEPS = 60
+LIMIT_PREDICATES = 4
 
 _STEP = re.compile(
     r"(?P<axis>/|//)?(?:(?P<attribute>@[\w:.-]+)|(?P<text>text\(\))|(?P<comment>comment\(\))"
@@ -106,7 +107,10 @@ def qualified(name: str, namespaces: Mapping[str | None, str], *, attribute: boo
 def _kept(
     nodes: list[Selected], predicates: str, namespaces: Mapping[str | None, str]
 ) -> list[Selected]:
-    for predicate in _PREDICATE.findall(predicates or ""):
+    found = _PREDICATE.findall(predicates or "")
+    if len(found) > LIMIT_PREDICATES:
+        raise BadSelector(predicates[:60])
+    for predicate in found:
         text = predicate.strip()
         if text.isascii() and text.isdecimal():
             position = int(text[:9])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from liane.gateways.fhir.graphql.refusals import too_costly
 
-LIMIT_VALUES = 200_000
+LIMIT_VALUES = 100_000
 LIMIT_RESOURCES = 2_000
 LIMIT_SEARCHES = 100
-LIMIT_STEPS = 300_000
+LIMIT_STEPS = 100_000
 """Of all FHIRPath expressions of a request together."""
 PAGE = 50
 PAGE_LIMIT = 200
