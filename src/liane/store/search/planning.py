@@ -48,11 +48,21 @@ class Plan:
     streamed: bool
     leader: Condition | None
     probes: dict[str, int] = field(default_factory=dict)
+    stream: str = ""
+    """The index entries that are read in order."""
 
     @property
     def where(self) -> str:
         """All tests."""
-        return " and ".join(self.tests)
+        return " and ".join(self.tests) or "true"
+
+    def rows_of(self, entries: str) -> str:
+        """The rows of index entries `k`, looked up one by one in their order.
+
+        `offset 0` keeps the planner from turning the look-ups round: it believes that tests of keys
+        leave almost nothing, and would gather and sort everything for one page.
+        """
+        return f"{entries} k cross join lateral ({self.source} offset 0) r"
 
 
 async def conditions_of(tx: Tx, type_: str, nodes: Sequence[Node], sight: Sight) -> list[Condition]:
@@ -196,15 +206,20 @@ def plan_for(
     hashes = leader.hashes if leader is not None else None
     stream = bool(by_date and hashes and len(hashes) <= MOST_STREAMS)
     source = "record.resource r"
-    if stream and hashes:
-        source = f"{_stream(a, hashes)} k join record.resource r on r.rid = k.rid"
-    elif leader is not None and leader.way is not None:
+    if not stream and leader is not None and leader.way is not None:
         tests.append(f"r.rid in ({leader.way(a)})")
     for one in conditions:
         tests += tests_of(one, a, "r", leads=one is leader)
-        if bounded and one.moments is not None:
-            tests += _moments(one, a, "k.s" if stream else "r.at")
-    return Plan(source, tests, a, stream, leader)
+    if not (stream and hashes):
+        return Plan(source, tests, a, streamed=False, leader=leader)
+    inner = f"select * from {source} where r.rid = k.rid and {' and '.join(tests)}"  # noqa: S608
+    outer = [
+        test
+        for one in conditions
+        if bounded and one.moments is not None
+        for test in _moments(one, a)
+    ]
+    return Plan(inner, outer, a, streamed=True, leader=leader, stream=_stream(a, hashes))
 
 
 def _stream(a: Arguments, hashes: list[int]) -> str:
@@ -220,18 +235,13 @@ def _stream(a: Arguments, hashes: list[int]) -> str:
     )
 
 
-def _moments(one: Condition, a: Arguments, column: str) -> list[str]:
+def _moments(one: Condition, a: Arguments) -> list[str]:
     low, high = one.moments or (None, None)
     tests = []
-    if column == "k.s":
-        if low is not None:
-            tests.append(f"k.s <= {a.add(-low, 'bigint')}")
-        if high is not None:
-            tests.append(f"k.s >= {a.add(-high, 'bigint')}")
-        return tests
-    for bound, sign in ((low, ">="), (high, "<=")):
-        if bound is not None:
-            tests.append(f"r.at {sign} to_timestamp({a.add(bound, 'bigint')} / 1000.0)")
+    if low is not None:
+        tests.append(f"k.s <= {a.add(-low, 'bigint')}")
+    if high is not None:
+        tests.append(f"k.s >= {a.add(-high, 'bigint')}")
     return tests
 
 

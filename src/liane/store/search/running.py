@@ -159,7 +159,9 @@ class Asked:
             tests.append(after(turned, mark, a, stream=plan.streamed))
         limit = a.add(count, "bigint")
         order = column_order(turned, stream=plan.streamed)
-        return f"select {COLUMNS} from {plan.source} where {' and '.join(tests)} order by {order} limit {limit}"  # noqa: E501, S608
+        source = plan.rows_of(plan.stream) if plan.streamed else plan.source
+        where = " and ".join(tests) or "true"
+        return f"select {COLUMNS} from {source} where {where} order by {order} limit {limit}"  # noqa: S608
 
     async def statement(self) -> tuple[Plan, str]:
         """The way of the first page and its SQL, for explanations."""
@@ -184,10 +186,8 @@ class Asked:
         a = walk.arguments
         start = "" if mark is None else f" where {after(turned, mark, a, stream=True)}"
         order = column_order(turned, stream=True)
-        first, _, rest = walk.source.partition(" k join ")
-        source = (
-            f"(select * from {first} k{start} order by {order} limit {WALKED_FIRST}) k join {rest}"  # noqa: S608
-        )
+        first = f"(select * from {walk.stream} k{start} order by {order} limit {WALKED_FIRST})"  # noqa: S608
+        source = walk.rows_of(first)
         limit = a.add(count, "bigint")
         sql = f"select {COLUMNS} from {source} where {walk.where} order by {order} limit {limit}"  # noqa: S608
         return await a.fetch(self.tx, sql)
