@@ -126,6 +126,18 @@ def test_subsumption_asks_the_terminology_given() -> None:
     assert answer("subsumes(%b)") == answer("subsumes(%z)", subsumes=above) == []
 
 
+@pytest.mark.parametrize(
+    ("reference", "type_"),
+    [("Patient/1", "Patient"), ("http://x/fhir/Group/1/_history/2", "Group"), ("urn:uuid:1", None),
+     ("#a", None), ("Nothing/1", None), ("Patient/1/x", None), ("", None)],
+)  # fmt: skip
+def test_the_type_of_a_reference_is_read_from_its_text(reference: str, type_: str | None) -> None:
+    resource = {"resourceType": "Observation", "subject": {"reference": reference}}
+    for wanted in ("Patient", "Group"):
+        path = fhirpath.compile(f"Observation.subject.where(resolve() is {wanted}).exists()")
+        assert path.evaluate(resource, resolve=fhirpath.stub_of) == [type_ == wanted]
+
+
 def test_an_invariant_with_no_answer_holds() -> None:
     assert fhirpath.compile("photo.size > 3").test(PATIENT)
     assert not fhirpath.compile("gender = 'male'").test(PATIENT)

@@ -6,12 +6,14 @@ what must be looked up (references, value sets, profiles) is given as functions 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from liane.fhir import definitions
 from liane.fhir.fhirpath.compiling import compiled
 from liane.fhir.fhirpath.errors import TooCostly, Wrong
 from liane.fhir.fhirpath.nodes import Items, Node, Place, node_of, plain
@@ -42,9 +44,11 @@ __all__ = [
     "compile",
     "environment",
     "node_of",
+    "stub_of",
 ]
 
 
+_NAMED = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,60})/([A-Za-z0-9.-]{1,64})(?:/_history/.{1,64})?$")
 KEPT_CHARACTERS = 2_000
 """Longer expressions are compiled each time: remembering them would take too much memory."""
 
@@ -128,6 +132,17 @@ def environment(
         as_many=as_many,
         left=steps,
     )
+
+
+def stub_of(reference: str) -> dict[str, Any] | None:
+    """As `resolve`, for who only asks of which type a reference is: `where(resolve() is Patient)`.
+
+    The resource it gives has a type and an id, read from the text of the reference, and no more.
+    """
+    match = _NAMED.search(reference)
+    if match is None or match[1] not in definitions.resources():
+        return None
+    return {"resourceType": match[1], "id": match[2]}
 
 
 def at(env: Environment, node: Any) -> Environment:
