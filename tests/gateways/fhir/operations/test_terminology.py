@@ -300,6 +300,43 @@ async def test_translation_both_ways(filled: Fhir) -> None:
     assert none.status_code == 404
 
 
+async def test_a_client_keeps_a_closure_table(filled: Fhir) -> None:
+    def asked(*codes: str, name: str = "mine", version: str = "") -> dict[str, Any]:
+        entries: list[dict[str, Any]] = [{"name": "name", "valueString": name}]
+        entries += [
+            {"name": "concept", "valueCoding": {"system": ANIMALS, "code": c}} for c in codes
+        ]
+        if version:
+            entries.append({"name": "version", "valueString": version})
+        return {"resourceType": "Parameters", "parameter": entries}
+
+    def links(answer: Any) -> set[tuple[str, str]]:
+        assert answer.status_code == 200, answer.text
+        return {
+            (element["code"], target["code"])
+            for group in answer.json().get("group", [])
+            for element in group["element"]
+            for target in element["target"]
+        }
+
+    early = await filled("POST", "/$closure", asked("cat"))
+    assert (early.status_code, early.json()["issue"][0]["code"]) == (404, "not-found")
+    begun = await filled("POST", "/$closure", asked())
+    assert (begun.json()["version"], links(begun)) == ("0", set())
+    assert links(await filled("POST", "/$closure", asked("cat", "animal"))) == {("cat", "animal")}
+    more = await filled("POST", "/$closure", asked("mammal", "bird"))
+    assert links(more) == {("cat", "mammal"), ("mammal", "animal"), ("bird", "animal")}
+    assert more.json()["version"] == "2"
+    assert links(await filled("POST", "/$closure", asked("cat"))) == set()
+    assert len(links(await filled("POST", "/$closure", asked(version="0")))) == 4
+    assert len(links(await filled("POST", "/$closure", asked(version="1")))) == 3
+    other = await filled("POST", "/$closure", asked("cat"), token="chu")
+    assert other.status_code == 404
+    wrong = asked(version="one")
+    assert (await filled("POST", "/$closure", wrong)).status_code == 400
+    assert (await filled("POST", "/$closure", {"resourceType": "Parameters"})).status_code == 400
+
+
 async def test_what_r4_maps_is_translated(fhir: Fhir) -> None:
     query = "url=http://hl7.org/fhir/ConceptMap/cm-administrative-gender-v3&system=http://hl7.org/fhir/administrative-gender&code=male"
     answer = await fhir("GET", f"/ConceptMap/$translate?{query}")

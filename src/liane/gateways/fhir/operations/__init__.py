@@ -5,6 +5,7 @@ A new module of this package is named here; nothing is found by accident.
 
 from liane.gateways.fhir import graphql
 from liane.gateways.fhir.operations import (
+    closure,
     diff,
     document,
     everything,
@@ -28,6 +29,7 @@ __all__ = ["REGISTRY", "Level", "Operation", "Registry"]
 
 REGISTRY = Registry(
     (
+        *closure.OPERATIONS,
         *diff.OPERATIONS,
         *document.OPERATIONS,
         *everything.OPERATIONS,

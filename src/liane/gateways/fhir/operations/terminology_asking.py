@@ -76,12 +76,12 @@ class Request:
         if ways[0] == "coding":
             return [self.coding("coding")]
         listed = self.parts["codeableConcept"].get("coding", [])[:MOST_CODINGS]
-        return [_coding(one) for one in listed]
+        return [coding_of(one) for one in listed]
 
     def coding(self, name: str) -> Coding:
         """A coding of the body, or `system|code` of a query."""
         if name in self.parts:
-            return _coding(self.parts[name])
+            return coding_of(self.parts[name])
         text = self.text(name)
         system, sign, code = text.partition("|")
         if not sign or not code:
@@ -89,7 +89,8 @@ class Request:
         return Coding(code, system)
 
 
-def _coding(value: Any) -> Coding:
+def coding_of(value: Any) -> Coding:
+    """A Coding of the body. Raises `Invalid` when it has no code."""
     if not isinstance(value, dict) or not isinstance(value.get("code"), str):
         raise asking.missing("coding", "un Coding avec un code", "a Coding with a code")
     return Coding(
