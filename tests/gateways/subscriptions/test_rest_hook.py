@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from liane.fhir import json as fhir_json
-from liane.gateways.subscriptions import attempts
+from liane.gateways.subscriptions import Policy, attempts
+from liane.gateways.subscriptions.owners import Standing
 from liane.store import Database
 from tests.gateways.fhir.conftest import Fhir, observation, patient
 from tests.gateways.subscriptions.conftest import (
@@ -20,6 +21,7 @@ from tests.gateways.subscriptions.conftest import (
     status_of,
     until,
     wish,
+    working,
 )
 
 pytestmark = pytest.mark.enable_socket
@@ -298,3 +300,45 @@ async def test_a_subscription_switched_off_or_deleted_is_told_nothing_more(
     assert {one.status["subscription"][0]["reference"].rsplit("/", 1)[1] for one in events} == {
         kept
     }
+
+
+async def test_two_workers_share_the_work_and_double_nothing(
+    fhir: Fhir,
+    receiver: Receiver,
+    worker: None,
+    database: Database,
+    policy: Policy,
+    standings: dict[str, Standing],
+) -> None:
+    ids = [await active(fhir, wish(receiver.url)) for _ in range(6)]
+    async with working(database, policy, standings):
+        for n in range(15):
+            await fhir("PUT", f"/Observation/o{n}", observation(id=f"o{n}"))
+        await receiver.until(15 * len(ids), "event-notification")
+    told: dict[str, list[tuple[int, str]]] = {id_: [] for id_ in ids}
+    for one in receiver.got:
+        if one.kind == "event-notification":
+            id_ = one.status["subscription"][0]["reference"].rsplit("/", 1)[1]
+            focus = one.bundle["entry"][1]["fullUrl"].rsplit("/", 1)[1]
+            told[id_] += [(number, focus) for number in one.numbers]
+    for events in told.values():
+        assert events == [(n + 1, f"o{n}") for n in range(15)]
+
+
+async def test_status_of_several_subscriptions(
+    fhir: Fhir, receiver: Receiver, worker: None
+) -> None:
+    first, second = [await active(fhir, wish(receiver.url)) for _ in range(2)]
+    gone = (await fhir("GET", f"/Subscription/{second}")).json() | {"status": "off"}
+    await fhir("PUT", f"/Subscription/{second}", gone)
+    both = (await fhir("GET", f"/Subscription/$status?id={first},{second}")).json()
+    assert both["type"] == "searchset"
+    assert both["total"] == 2
+    parameters = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "status", "valueCode": "active"}],
+    }
+    lively = (await fhir("POST", "/Subscription/$status", parameters)).json()
+    (entry,) = lively["entry"]
+    assert status_of({"entry": [entry]})["subscription"][0]["reference"].endswith(first)
+    assert (await fhir("GET", "/Subscription/nothing/$status")).status_code == 404

@@ -26,7 +26,7 @@ from liane.gateways.subscriptions.registering import written_topics
 from liane.gateways.subscriptions.state import TROUBLE, Q, State, state_from
 from liane.gateways.subscriptions.transitions import NOT_ANY_MORE, become
 from liane.store import Database, Tx
-from liane.store.changes import Change, read_since
+from liane.store.changes import Change, current_position, read_since
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,14 @@ class Placer:
         """One round; whether there may be more to do at once."""
         async with self._database.transaction() as tx:
             position = await tx.fetchval(Q["take_place"])
-            if position is None:
+            top = await current_position(tx)
+            if position is None or top <= position:
+                return False
+            if not await tx.fetchval(Q["any_live"]):
+                # Nobody listens: whoever begins to, later, begins after this place.
+                await tx.execute(Q["move_place"], top)
                 return False
             changes = await read_since(tx, position, BATCH)
-            if not changes:
-                return False
             await self._know_topics(tx, position, changes)
             # Read after the changes: a subscription made before a change is seen with it.
             live = [state_from(row) for row in await tx.fetch(Q["live"])]

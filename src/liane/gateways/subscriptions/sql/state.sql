@@ -70,6 +70,14 @@ where tenant = current_setting('liane.tenant')::smallint and status in ('active'
   and greeted
 order by id;
 
+-- name: any_live
+-- Whether events concern anybody.
+select exists (
+  select from subscription.state
+  where tenant = current_setting('liane.tenant')::smallint and status in ('active', 'error')
+    and greeted
+);
+
 -- name: bodies
 -- The text of versions, current or past; a deletion has none.
 select w.n, coalesce(r.body, h.body) as body
