@@ -88,7 +88,8 @@ class Custom:
     def add(self, resource: dict[str, Any], found: Extracted) -> None:
         """Put its values into what was found; a resource it cannot read has none."""
         try:
-            items = fhirpath.compile(self.expression).nodes(resource)
+            path = fhirpath.compile(self.expression)
+            items = path.nodes(resource, as_many=True, resolve=fhirpath.stub_of)
         except LianeError:
             return
         filing = _FILING[self.kind]
