@@ -171,6 +171,8 @@ class _Building:
             self.sorts = _sorts(self.types, value, self.tenant)
         elif name == "_cursor":
             self.cursor = value
+        elif name in ("_contained", "_containedType") and value not in ("false", "container"):
+            raise unknown(self.type, f"{name}={value}", ["_contained=false"])
 
     def _include(self, base: str, modifier: str, value: str) -> None:
         parts = value.split(":")
