@@ -127,3 +127,9 @@ where tenant = current_setting('liane.tenant')::smallint and (subscription, numb
   where tenant = current_setting('liane.tenant')::smallint and at < $1
   order by at limit 5000
 );
+
+-- name: try_now
+-- A person wants the receiver tried now.
+update subscription.state set next_at = $2
+where tenant = current_setting('liane.tenant')::smallint and id = $1 and status <> 'off'
+returning id;
