@@ -35,6 +35,7 @@ from liane.gateways.fhir.exchange import Choices
 from liane.gateways.fhir.operations.workers import job_handlers as fhir_job_handlers
 from liane.gateways.hl7v2 import pages as hl7v2_pages
 from liane.gateways.hl7v2 import service as hl7v2_service
+from liane.gateways.subscriptions import pages as subscription_pages
 from liane.gateways.subscriptions import serve as serve_subscriptions
 from liane.identity import application as identity_application
 from liane.identity.commands import WEB_CLIENT_ID, clear_expired, web_client_secret
@@ -70,6 +71,7 @@ PACKAGES = (
     "liane.gateways.hl7v2",
     "liane.gateways.dicom",
     "liane.gateways.cda",
+    "liane.gateways.subscriptions",
 )
 """Packages with words (`messages/`) and templates."""
 
@@ -81,6 +83,7 @@ ROUTES: tuple[Routes, ...] = (
     imaging_waiting.routes,
     hl7v2_pages.routes,
     dicom_pages.routes,
+    subscription_pages.routes,
 )
 
 Stop = asyncio.Event

@@ -32,7 +32,13 @@ PAGES = {
         "/documents",
         "/no-such-page",
     ),
-    IT: ("/", "/interfaces", "/interfaces/partners/demo-loopback", "/styleguide"),
+    IT: (
+        "/",
+        "/interfaces",
+        "/interfaces/partners/demo-loopback",
+        "/interfaces/subscriptions",
+        "/styleguide",
+    ),
 }
 
 
