@@ -111,10 +111,22 @@ def _value(path: str, kind: str, targets: tuple[str, ...], element: definitions.
         target = targets[0] if targets and targets[0] != "Resource" else "Patient"
         return {"reference": f"{target}/x"}
     if kind in ("BackboneElement", "Element"):
-        return _content(element.content or path) or {"id": "x"}
+        return _something(element.content or path)
     if kind == "Identifier":
         return {"system": "urn:x", "value": "x"}
-    return _content(kind) or {"id": "x"}
+    return _something(kind)
+
+
+def _something(table: str) -> dict[str, Any]:
+    """Its required elements, or one more that says something (rule ele-1)."""
+    content = _content(table)
+    for name, element in definitions.elements(table).items():
+        kind = element.types[0][0] if element.types else ""
+        plain = kind in _PRIMITIVES and kind not in ("code", "id", "xhtml", "base64Binary")
+        if not content and plain and not name.endswith("[x]") and name != "id":
+            value = _PRIMITIVES[kind]
+            return {name: value if element.maximum == 1 else [value]}
+    return content
 
 
 def _code(value_set: str | None) -> tuple[str, str] | None:

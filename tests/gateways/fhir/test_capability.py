@@ -175,6 +175,19 @@ async def test_every_interaction_of_the_system(fhir: Fhir) -> None:
         assert answer.json()["resourceType"] == "Bundle"
 
 
+async def test_every_compartment_is_searched(fhir: Fhir) -> None:
+    await fhir("PUT", "/Patient/p1", patient(id="p1"))
+    rest = (await statement(fhir))["rest"][0]
+    names = [url.rpartition("/")[2] for url in rest["compartment"]]
+    assert len(names) == 5
+    for name in names:
+        type_ = name[0].upper() + name[1:]
+        for of in ("Observation", "*"):
+            answer = await fhir("GET", f"/{type_}/none/{of}")
+            assert answer.status_code == 200, answer.text
+            assert "entry" not in answer.json()
+
+
 async def test_every_operation_answers_at_its_address(fhir: Fhir) -> None:
     rest = (await statement(fhir))["rest"][0]
     said = [(None, one) for one in rest.get("operation", ())]
@@ -240,6 +253,6 @@ async def test_the_other_lines(fhir: Fhir) -> None:
     assert set(said["rest"][0]) <= lines
     types = {"type", "interaction", "versioning", "readHistory", "updateCreate", "operation"}
     types |= {"conditionalCreate", "conditionalRead", "conditionalUpdate", "conditionalDelete"}
-    types |= {"referencePolicy", "searchInclude", "searchRevInclude", "searchParam"}
+    types |= {"extension", "referencePolicy", "searchInclude", "searchRevInclude", "searchParam"}
     for one in said["rest"][0]["resource"]:
         assert set(one) <= types

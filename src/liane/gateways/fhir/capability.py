@@ -22,9 +22,14 @@ PATCH_FORMATS = (*sorted(patching.MEDIA_TYPES), "application/fhir+json", "applic
 _OF_THE_SYSTEM = ("history-system", "search-system")
 
 
-@lru_cache(maxsize=8)
-def capability_statement(base: str, choices: Choices) -> str:
+def capability_statement(base: str, choices: Choices, tenant: int) -> str:
     """The CapabilityStatement text; http://hl7.org/fhir/R4/capabilitystatement.html"""
+    return _statement(base, choices, tenant, offered.own(tenant))
+
+
+@lru_cache(maxsize=8)
+def _statement(base: str, choices: Choices, tenant: int, _own: frozenset[tuple[str, str]]) -> str:
+    """Made once for each set of the establishment's own parameters."""
     return dumps(
         {
             "resourceType": "CapabilityStatement",
@@ -42,7 +47,7 @@ def capability_statement(base: str, choices: Choices) -> str:
             "format": list(FORMATS),
             "patchFormat": list(PATCH_FORMATS),
             **_guides(),
-            "rest": [_rest(base, choices)],
+            "rest": [_rest(base, choices, tenant)],
         }
     )
 
@@ -55,20 +60,24 @@ def _guides() -> dict[str, Any]:
     return {"instantiates": known}
 
 
-def _rest(base: str, choices: Choices) -> dict[str, Any]:
+def _rest(base: str, choices: Choices, tenant: int) -> dict[str, Any]:
     codes = {one.code for one in INTERACTIONS}
     whole = [code for code in _OF_THE_SYSTEM if code in codes]
     return {
         "extension": [subscription.websocket_extension(base)],
         "mode": "server",
         "security": _security(base),
-        "resource": [_resource(type_, choices) for type_ in definitions.types()],
+        "resource": [_resource(type_, choices, tenant) for type_ in definitions.types()],
         "interaction": [{"code": code} for code in ("transaction", "batch", *whole)],
         **_named("operation", [_operation(one) for one in REGISTRY.of_system()]),
+        "compartment": [
+            f"http://hl7.org/fhir/CompartmentDefinition/{name[0].lower()}{name[1:]}"
+            for name in definitions.compartments()
+        ],
     }
 
 
-def _resource(type_: str, choices: Choices) -> dict[str, Any]:
+def _resource(type_: str, choices: Choices, tenant: int) -> dict[str, Any]:
     codes = dict.fromkeys(one.code for one in INTERACTIONS if one.code not in _OF_THE_SYSTEM)
     extensions = subscription.topic_extensions() if type_ == "Subscription" else []
     return {
@@ -85,7 +94,7 @@ def _resource(type_: str, choices: Choices) -> dict[str, Any]:
         "referencePolicy": ["literal", "logical", "local"],
         **_named("searchInclude", offered.includes(type_)),
         **_named("searchRevInclude", offered.revincludes(type_)),
-        **_named("searchParam", [_parameter(one) for one in offered.parameters(type_)]),
+        **_named("searchParam", [_parameter(one) for one in offered.parameters(type_, tenant)]),
         **_named("operation", [_operation(one) for one in REGISTRY.of_type(type_)]),
     }
 

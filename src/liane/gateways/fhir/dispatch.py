@@ -171,9 +171,8 @@ def allowed(exchange: Exchange) -> list[str]:
     operation = operation_of(exchange)
     if operation is not None:
         return [*(m for m in ("GET", "POST", "DELETE") if operation.allows(m)), "OPTIONS"]
-    if not exchange.path:
-        return ["POST", "OPTIONS"]
-    return _methods(address_of(exchange))
+    further = [] if exchange.path else ["POST"]
+    return [*further, *_methods(address_of(exchange))]
 
 
 def _methods(address: str) -> list[str]:

@@ -15,6 +15,15 @@ def parameters(type_: str, tenant: int | None = None) -> list[SearchParameter]:
     return [one for one in every if known.parameter(type_, one.name, tenant) is not None]
 
 
+def own(tenant: int) -> frozenset[tuple[str, str]]:
+    """The establishment's own parameters: type and name."""
+    return frozenset(
+        (type_, name)
+        for type_ in definitions.types()
+        for name in known.parameters(type_, tenant).keys() - known.parameters(type_).keys()
+    )
+
+
 def includes(type_: str) -> list[str]:
     """What `_include` takes: `Observation:subject`."""
     return ["*", *(f"{type_}:{one.name}" for one in parameters(type_) if one.kind == "reference")]

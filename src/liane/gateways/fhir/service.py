@@ -7,6 +7,7 @@ an answer leaves, and turns an `Answer` or a refusal into a response.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from litestar import Response, Router
@@ -14,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Method
 
 from liane.access.actor import Actor
+from liane.base.errors import LianeError
 from liane.gateways.fhir import (
     authority,
     bodies,
@@ -31,6 +33,7 @@ from liane.gateways.fhir.openapi import openapi
 from liane.gateways.fhir.outcomes import as_liane_error
 from liane.gateways.fhir.replies import AnyRequest, AnyResponse
 from liane.rooms import record
+from liane.store.search import custom
 from liane.ui.services import Services
 
 TokenCheck = Callable[[str], Awaitable[Actor | None]]
@@ -92,7 +95,10 @@ async def _public(parts: Parts, request: AnyRequest) -> AnyResponse:
     exchange = _exchange(parts, request, authority.NOBODY)
     if formats.wanted(exchange.accept) is None:
         return replies.refusal(formats.not_acceptable(exchange.accept), exchange.language)
-    text = capability_statement(parts.base, parts.choices)
+    with suppress(LianeError):  # what is offered can be told while the database is away
+        async with parts.database.reading() as tx:
+            await custom.keep_fresh(tx)
+    text = capability_statement(parts.base, parts.choices, parts.database.tenant)
     answer = Answer(200, general.shaped(exchange, text))
     return await replies.response(exchange, answer, request)
 
