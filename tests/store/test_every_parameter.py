@@ -40,7 +40,7 @@ async def test_every_parameter_finds_its_value_and_no_other(database: Database) 
                     failures.append(f"{type_} {sample.name}={sample.asked}: {sample.mine}")
     assert failures == [], "\n".join(failures[:40])
     assert pairs >= 3_000
-    assert tried >= 3_000
+    assert tried >= 2_300
 
 
 async def test_the_parameters_of_every_type(database: Database) -> None:

@@ -134,14 +134,16 @@ def _family(a: Arguments, tenant: int, pairs: list[tuple[str, str]], *, down: bo
         f"k.h = {key} join record.resource r on r.rid = k.rid and r.tenant = {TENANT} where"
     )
     up_step = (
-        "select r.type, substring(v from '/([A-Za-z0-9.-]+)'), f.level + 1 from family f "  # noqa: S608
+        "select r.type, substring(v from '/([A-Za-z0-9.-]+)') collate \"C\", f.level + 1 "  # noqa: S608
+        "from family f "
         f"join record.resource r on r.tenant = {TENANT} and r.type = f.type and r.id = f.id, "
         "jsonb_path_query(record.parsed(r.body), '$.partOf.reference') p, "
         "lateral (select p #>> '{}' as v) w where w.v like r.type || '/%' and"
     )
     return (
         "with recursive family(type, id, level) as ("  # noqa: S608
-        f"select type, id, 0 from unnest({types}, {ids}) as u(type, id) "
+        'select u.type collate "C", u.id collate "C", 0 '
+        f"from unnest({types}, {ids}) as u(type, id) "
         f"union {down_step if down else up_step} f.level < {MOST_LEVELS}) "
         "select distinct type, id from family"
     )
