@@ -53,6 +53,8 @@ def fhirpath_patch(resource: dict[str, Any], parameters: dict[str, Any]) -> dict
     for operation in operations(parameters):
         _OPERATIONS[operation.type](target, operation)
         require_same(operation.index, operation.path, before, target.resource)
+    # Only now, so that what is left empty for a moment keeps its place for the operations to come.
+    slots.drop_empty(target.resource)
     return target.resource
 
 
@@ -181,7 +183,6 @@ def _delete(target: _Target, operation: Operation) -> None:
     pairs = target.pairs(holder, member, operation)
     del pairs[position or 0]
     slots.write(holder, member, pairs)
-    slots.drop_empty(parent)
 
 
 def _replace(target: _Target, operation: Operation) -> None:

@@ -80,16 +80,23 @@ def write(holder: dict[str, Any], member: Member, pairs: list[Pair]) -> None:
             holder[key] = items if member.many else items[0]
 
 
-def drop_empty(node: Node | None) -> None:
-    """Take away objects that have become empty, upwards: JSON of FHIR has none."""
-    while node is not None and node.place is not None:
-        held = node.value if isinstance(node.value, dict) else node.extra
-        if held or (node.value is not None and not isinstance(node.value, dict)):
-            return
-        parent, key, position = node.place
-        holder = container(parent)
-        member = shape(parent.type).keyed[key][1]
-        pairs = read(holder, member)
-        del pairs[position or 0]
-        write(holder, member, pairs)
-        node = parent
+def drop_empty(value: Any) -> Any:
+    """Take away, in place, objects and lists that have become empty: JSON of FHIR has none."""
+    if isinstance(value, dict):
+        for key in list(value):
+            child = _without_empty(value[key], shadow=key.startswith("_"))
+            if child in ({}, []):
+                del value[key]
+            else:
+                value[key] = child
+    return value
+
+
+def _without_empty(value: Any, *, shadow: bool) -> Any:
+    if not isinstance(value, list):
+        return drop_empty(value)
+    items = [drop_empty(item) for item in value]
+    if not shadow:
+        return [item for item in items if item != {}]
+    kept = [item or None for item in items]
+    return kept if any(kept) else []
