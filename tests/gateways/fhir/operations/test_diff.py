@@ -29,21 +29,21 @@ def test_values_keep_their_types() -> None:
     }  # fmt: skip
     found = steps(before, after)
     assert words(found) == [
-        ("delete", "Patient.birthDate"),
-        ("replace", "Patient.active"),
         ("add", "Patient + gender"),
         ("add", "Patient + contact"),
         ("add", "Patient + maritalStatus"),
+        ("replace", "Patient.active"),
+        ("delete", "Patient.birthDate"),
     ]
     values = [part for step in found for part in step["part"] if part["name"] == "value"]
-    assert values[0] == {"name": "value", "valueBoolean": False}
-    assert values[1] == {"name": "value", "valueCode": "female"}
-    assert values[2]["part"] == [
+    assert values[3] == {"name": "value", "valueBoolean": False}
+    assert values[0] == {"name": "value", "valueCode": "female"}
+    assert values[1]["part"] == [
         {"name": "name", "valueHumanName": {"family": "Roy"}},
         {"name": "telecom", "valueContactPoint": {"value": "1"}},
         {"name": "telecom", "valueContactPoint": {"value": "2"}},
     ]
-    assert values[3] == {"name": "value", "valueCodeableConcept": {"text": "m"}}
+    assert values[2] == {"name": "value", "valueCodeableConcept": {"text": "m"}}
 
 
 def test_lists_change_from_their_end_and_choices_lose_their_suffix() -> None:

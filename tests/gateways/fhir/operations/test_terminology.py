@@ -343,6 +343,22 @@ async def test_what_r4_maps_is_translated(fhir: Fhir) -> None:
     assert parts(answer, "match")[0]["concept"]["code"] == "M"
 
 
+async def test_operations_answer_inside_a_batch(filled: Fhir) -> None:
+    def asked(url: str) -> dict[str, Any]:
+        return {"request": {"method": "GET", "url": url}}
+
+    batch = {"resourceType": "Bundle", "type": "batch", "entry": [
+        asked("ValueSet/$expand?url=urn:mammals&count=1"),
+        asked(f"CodeSystem/$lookup?system={ANIMALS}&code=unicorn"),
+        asked(f"CodeSystem/$validate-code?url={ANIMALS}&code=cat"),
+    ]}  # fmt: skip
+    answer = await filled("POST", "", batch)
+    entries = answer.json()["entry"]
+    assert [one["response"]["status"][:3] for one in entries] == ["200", "404", "200"]
+    assert entries[0]["resource"]["expansion"]["total"] == 3
+    assert entries[2]["resource"]["parameter"][0] == {"name": "result", "valueBoolean": True}
+
+
 async def test_only_those_who_may_read_terminology_are_answered(filled: Fhir) -> None:
     for path in ("/ValueSet/$expand?url=urn:mammals", f"/CodeSystem/$lookup?system={ANIMALS}&code=cat",
                  f"/ConceptMap/$translate?system={ANIMALS}&code=cat"):  # fmt: skip

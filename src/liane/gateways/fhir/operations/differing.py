@@ -48,22 +48,44 @@ def steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Step]:
 def _object(
     before: Mapping[str, Any], after: Mapping[str, Any], table: str, path: str
 ) -> Iterator[list[Step]]:
-    for key in dict.fromkeys((*before, *after)):
-        if key == "resourceType" or before.get(key) == after.get(key):
-            continue
-        known = _known(table, key)
-        place = f"{path}.{known.name}"
-        old, new = before.get(key), after.get(key)
-        if known.many or isinstance(old, list) or isinstance(new, list):
-            yield from _list(_as_list(old), _as_list(new), known, path)
-        elif old is None:
-            yield _add(path, known, new)
-        elif new is None:
-            yield _delete(place)
-        elif isinstance(old, dict) and isinstance(new, dict):
-            yield from _object(old, new, known.table, place)
-        else:
-            yield _replace(place, known, new)
+    """What comes first, then what changes, then what goes: an object that is empty in between
+    would be gone.
+    """
+    changed = [
+        key
+        for key in dict.fromkeys((*before, *after))
+        if key != "resourceType" and before.get(key) != after.get(key)
+    ]
+    known = {key: _known(table, key) for key in changed}
+    fresh = {known[key].name: key for key in changed if key not in before}
+    # A choice that only changes its type (valueString, then valueQuantity) is one replacement.
+    retyped = {known[key].name for key in changed if key not in after} & set(fresh)
+    for name, key in fresh.items():
+        if name not in retyped:
+            for value in _as_list(after[key]):
+                yield _add(path, known[key], value)
+    for key in changed:
+        if key in before and key in after:
+            yield from _member(before[key], after[key], known[key], path)
+    for key in changed:
+        if key not in after:
+            name = known[key].name
+            if name in retyped:
+                yield _replace(f"{path}.{name}", known[fresh[name]], after[fresh[name]])
+            elif isinstance(before[key], list):
+                yield from _list(before[key], [], known[key], path)
+            else:
+                yield _delete(f"{path}.{name}")
+
+
+def _member(old: Any, new: Any, known: _Known, path: str) -> Iterator[list[Step]]:
+    place = f"{path}.{known.name}"
+    if known.many or isinstance(old, list) or isinstance(new, list):
+        yield from _list(_as_list(old), _as_list(new), known, path)
+    elif isinstance(old, dict) and isinstance(new, dict):
+        yield from _object(old, new, known.table, place)
+    else:
+        yield _replace(place, known, new)
 
 
 def _as_list(value: Any) -> list[Any]:
