@@ -85,13 +85,41 @@ async def test_no_question_reads_a_whole_table(large: Database) -> None:
         assert read <= 1600, (question, read)
 
 
+async def test_a_page_by_code_reads_no_more_when_there_is_more(large: Database) -> None:
+    """150 rows have the code c7, 6,000 the category: a page of 20 costs the same."""
+    for question in (
+        "code=c7",
+        "code=http://loinc.org|c7&_sort=-date",
+        "category=laboratory",
+        "category=urn:c|laboratory&_sort=date",
+        "category=laboratory&code:not=c7",
+        "category=laboratory&date=ge2026-03-01",
+        "category=laboratory&date=lt2026-03-01",
+        "date=lt2026-06",
+        "category=laboratory,other&status=final",
+    ):
+        items = [tuple(part.split("=", 1)) for part in question.split("&")]
+        query = parse_query("Observation", [*items, ("_count", "20")])  # type: ignore[list-item]
+        async with large.reading() as tx:
+            await tx.execute(CUSTOM_PLANS)
+            plan, statement = await (await Asked.of(tx, query, sight_of(None))).statement()
+            sql, values = plan.arguments.used(statement)
+            (row,) = await tx.fetch(f"explain (format json, analyze) {sql}", *values)
+        scans = list(_scans(json.loads(row[0])[0]["Plan"]))
+        read = max(
+            (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"]
+            for scan in scans
+        )
+        assert read <= 64, (question, read)
+
+
 async def test_a_resource_is_read_and_written_by_index(large: Database) -> None:
     from liane.store.resources import Q
 
     for sql, arguments in (
         (Q.read, ("Observation", "o5")),
         (Q.read_many, ("Observation", ["o5", "o6"])),
-        (Q.lock, (["Observation"], ["o5"])),
+        (Q.lock, ("{Observation}", "{o5}")),
         (Q.history_of_type, (["Observation"], None, None, None, 50, None, None, None)),
     ):
         async with large.transaction() as tx:

@@ -146,6 +146,20 @@ async def leader_of(
     return _streamable(leading) or all_of(tx.tenant, type_)
 
 
+def stream_of(tenant: int, type_: str, conditions: Sequence[Condition]) -> Condition | None:
+    """What to walk when the main date is asked: within its stretch that is always the least.
+
+    None when something more selective may lead: a patient, an id, two indexes to choose from.
+    """
+    if any(one.ids is not None or one.patients is not None for one in conditions):
+        return None
+    dated = [one for one in conditions if one.moments not in (None, (None, None))]
+    others = [one for one in conditions if one.way is not None and one not in dated]
+    if not dated or len(others) > 1:
+        return None
+    return _streamable(others) if others else all_of(tenant, type_)
+
+
 def _streamable(leading: Sequence[Condition]) -> Condition | None:
     """The condition whose index has the order of the date."""
     able = [one for one in leading if one.hashes and len(one.hashes) <= MOST_STREAMS]

@@ -13,7 +13,14 @@ from liane.store.search.compartments import in_compartment
 from liane.store.search.cursors import Mark, decode, encode
 from liane.store.search.model import Page, Query, Restriction, Sight, Sort, sight_of
 from liane.store.search.parsing import parse_query
-from liane.store.search.planning import Plan, conditions_of, leader_of, moments_hold, plan_for
+from liane.store.search.planning import (
+    Plan,
+    conditions_of,
+    leader_of,
+    moments_hold,
+    plan_for,
+    stream_of,
+)
 from liane.store.search.refusals import refused
 from liane.store.search.sorting import Place, after, beyond, column_order, order_by, places
 from liane.store.search.ways import Condition, all_of
@@ -68,6 +75,7 @@ class Asked:
         self.sight = sight
         self.conditions = conditions
         self.probes: dict[str, int] = {}
+        self._bounded: bool | None = None
 
     @classmethod
     async def of(cls, tx: Tx, query: Query, sight: Sight) -> Asked:
@@ -114,20 +122,27 @@ class Asked:
 
     async def _plan(self, leader: Condition | None, *, by_date: bool) -> Plan:
         bounded = (
-            by_date
-            and leader is not None
-            and leader.hashes is not None
-            and await moments_hold(self.tx, self.conditions)
+            by_date and leader is not None and leader.hashes is not None and await self.bounded()
         )
         return plan_for(
             self.query.type, self.conditions, self.sight, leader, by_date=by_date, bounded=bounded
         )
 
+    async def bounded(self) -> bool:
+        """Whether the main date that is asked bounds the order of every row."""
+        if self._bounded is None:
+            self._bounded = await moments_hold(self.tx, self.conditions)
+        return self._bounded
+
     async def plan(self) -> Plan:
         """The way that a page takes."""
         sort = self.query.sort
         order = sort.column if self.indexed else ""
-        leader = await leader_of(self.tx, self.query.type, self.conditions, order, self.probes)
+        leader = None
+        if order == "at":
+            leader = stream_of(self.tx.tenant, self.query.type, self.conditions)
+        if leader is None or not await self.bounded():
+            leader = await leader_of(self.tx, self.query.type, self.conditions, order, self.probes)
         plan = await self._plan(leader, by_date=order == "at")
         plan.probes = self.probes
         return plan
