@@ -16,6 +16,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -240,6 +241,8 @@ def given(words: list[str] | None = None) -> argparse.Namespace:
 def started(words: list[str] | None = None) -> None:
     """Run once, in a folder of its own or in the one given."""
     options = given(words)
+    # Stopped from outside, it still wakes and ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.ExitStack() as stack:
         made = options.home or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="liane-bench-fhir-"))
