@@ -24,15 +24,33 @@ _KEPT = frozenset(
 )  # fmt: skip
 
 
-def compile_terminology(package: Package) -> dict[str, dict[str, bytes]]:
-    """`{resource type: {canonical address: compressed JSON}}`."""
-    found: dict[str, dict[str, bytes]] = {"CodeSystem": {}, "ValueSet": {}, "ConceptMap": {}}
+def compile_terminology(package: Package) -> dict[str, dict[str, Any]]:
+    """`{resource type: {"dictionary": bytes, "resources": {canonical address: compressed JSON}}}`.
+
+    The dictionary holds the beginnings that such resources share, so that the many small ones
+    are compressed as well as a large one.
+    """
+    texts: dict[str, dict[str, bytes]] = {"CodeSystem": {}, "ValueSet": {}, "ConceptMap": {}}
     for file in _FILES:
         for resource in package.read(file):
             text = json.dumps(_compact(resource), ensure_ascii=False, separators=(",", ":"))
-            packed = zlib.compress(text.encode("utf-8"), 9)
-            found[resource["resourceType"]][resource["url"]] = packed
-    return found
+            texts[resource["resourceType"]][resource["url"]] = text.encode("utf-8")
+    return {type_: _packed(found) for type_, found in texts.items()}
+
+
+def _packed(texts: dict[str, bytes]) -> dict[str, Any]:
+    small = sorted(texts.values(), key=len)
+    step = max(1, len(small) // 80)
+    dictionary = b"".join(text[:400] for text in small[::step])[-32_768:]
+    return {
+        "dictionary": dictionary,
+        "resources": {url: _compressed(text, dictionary) for url, text in texts.items()},
+    }
+
+
+def _compressed(text: bytes, dictionary: bytes) -> bytes:
+    packer = zlib.compressobj(9, zdict=dictionary)
+    return packer.compress(text) + packer.flush()
 
 
 def _compact(resource: dict[str, Any]) -> dict[str, Any]:

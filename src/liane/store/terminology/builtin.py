@@ -24,7 +24,7 @@ CORE = "http://hl7.org/fhir/"
 
 
 @cache
-def _packed() -> Mapping[str, Mapping[str, bytes]]:
+def _packed() -> Mapping[str, Any]:
     path = definitions.DATA / "terminology.msgpack"
     if not path.exists():
         raise Fault(
@@ -34,28 +34,29 @@ def _packed() -> Mapping[str, Mapping[str, bytes]]:
             "Lancer : make setup",
             "Run: make setup",
         )
-    found: Mapping[str, Mapping[str, bytes]] = msgspec.msgpack.decode(path.read_bytes())
+    found: Mapping[str, Any] = msgspec.msgpack.decode(path.read_bytes())
     return found
 
 
 @lru_cache(maxsize=512)
 def resource(type_: str, url: str) -> dict[str, Any] | None:
     """The CodeSystem, ValueSet or ConceptMap of that address; to be read, never changed."""
-    packed = _packed()[type_].get(url)
+    packed = _packed()[type_]["resources"].get(url)
     if packed is None:
         return None
-    found: dict[str, Any] = json.loads(zlib.decompress(packed))
+    opener = zlib.decompressobj(zdict=_packed()[type_]["dictionary"])
+    found: dict[str, Any] = json.loads(opener.decompress(packed))
     return found
 
 
 def urls(type_: str) -> Iterable[str]:
     """The canonical addresses of all of them."""
-    return _packed()[type_].keys()
+    return list(_packed()[type_]["resources"])
 
 
 def is_core(type_: str, url: str) -> bool:
     """Whether it belongs to R4 itself, so that no stored resource can mean something else."""
-    return url.startswith(CORE) and url in _packed()[type_]
+    return url.startswith(CORE) and url in _packed()[type_]["resources"]
 
 
 class Known:
