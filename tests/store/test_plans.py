@@ -129,7 +129,7 @@ async def test_a_resource_is_read_and_written_by_index(large: Database) -> None:
 
 
 def _scans(node: dict[str, Any]) -> Any:
-    if node.get("Relation Name", "history") not in ("history", "buried", "content"):  # empty here
-        yield node
+    if not node.get("Relation Name", "history").startswith(("history", "buried", "content")):
+        yield node  # those others are empty here
     for child in node.get("Plans", ()):
         yield from _scans(child)
