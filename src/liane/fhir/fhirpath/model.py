@@ -57,7 +57,7 @@ def shape(type_: str | None) -> Shape:
     """The members of `type_` (a type, or a backbone path such as `Patient.contact`)."""
     if type_ is None:
         return _NONE
-    elements = definitions.elements(type_)
+    elements = _elements(type_)
     if not elements:
         if type_ not in PRIMITIVES:
             return _NONE
@@ -74,6 +74,19 @@ def shape(type_: str | None) -> Shape:
         else:
             named[plain] = MappingProxyType({member.key: member for member in members})
     return Shape(MappingProxyType(named), MappingProxyType(keyed))
+
+
+_OF_RESOURCE = ("id", "meta", "implicitRules", "language")
+_OF_DOMAIN = (*_OF_RESOURCE, "text", "contained", "extension", "modifierExtension")
+
+
+def _elements(type_: str) -> Mapping[str, definitions.Element]:
+    """The elements of a type; those of the two abstract ones are what all resources share."""
+    shared = {"Resource": _OF_RESOURCE, "DomainResource": _OF_DOMAIN}.get(type_)
+    if shared is None:
+        return definitions.elements(type_)
+    basic = definitions.elements("Basic")
+    return {name: basic[name] for name in shared}
 
 
 def _members(table: str, name: str, element: definitions.Element) -> list[Member]:

@@ -58,9 +58,9 @@ def resource_type(value: dict[str, Any]) -> str | None:
 
 
 def make(value: Any, type_: str | None, extra: Any = None, place: Place | None = None) -> Node:
-    """A node; an element of type Resource takes the type it states."""
+    """A node; an element of type Resource takes the type it states, if R4 has it."""
     if type_ == "Resource" and type(value) is dict:
-        type_ = resource_type(value) or "Resource"
+        type_ = resource_type(value)
     return Node(value, type_, extra, place)
 
 

@@ -40,6 +40,7 @@ CASES: list[tuple[str, str, Any]] = [
      {"_birthDate": {"extension": [{"url": "http://x", "valueString": "12:00"}]}}),
     (P1, "{...F} fragment F on Patient {id ...G} fragment G on Patient {active}",
      {"id": "p1", "active": True}),
+    (P1, "{... on DomainResource {meta {versionId} contained {id}}}", {"meta": {"versionId": "1"}}),
     (P1, "{... on Observation {status} ... on Resource {id}}", {"id": "p1"}),
     (P1, "{generalPractitioner {reference resource {... on Practitioner {name {family}}}}}",
      {"generalPractitioner": [{"reference": "Practitioner/gp",
