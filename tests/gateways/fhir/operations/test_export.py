@@ -139,6 +139,8 @@ async def test_the_gate_stands_inside_the_query(filled: Fhir, tmp_path: Path) ->
     assert {entry["type"] for entry in manifest["output"]} == {"Organization"}
     foreign = await filled("GET", manifest["place"], token="all")
     assert foreign.status_code == 404
+    for group in ("g", "none"):  # nobody learns which groups exist
+        assert (await filled("GET", f"/Group/{group}/$export", token="chu", **KICK)).status_code == 404  # fmt: skip
     name = manifest["output"][0]["url"].rpartition("/")[2]
     assert (await filled("GET", f"{manifest['place']}/{name}", token="all")).status_code == 404
     assert (await filled("DELETE", manifest["place"], token="all")).status_code == 404

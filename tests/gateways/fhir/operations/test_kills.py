@@ -99,6 +99,7 @@ async def test_a_killed_worker_exports_each_resource_once(
     assert sorted(found) == sorted(f"o{n}" for n in range(MANY))
 
 
+@pytest.mark.soak  # in short: test_import.py::test_a_killed_import_goes_on_after_its_last_line
 async def test_a_killed_worker_imports_each_line_once(
     database: Database, test_database: Any, tmp_path: Path
 ) -> None:

@@ -172,8 +172,10 @@ async def test_by_number_and_refused(chart: Fhir) -> None:
     assert (await chart("GET", "/Patient/$summary?identifier=urn:test:ipp|7")).status_code == 404
     assert (await chart("GET", "/Patient/$summary")).status_code == 400
     assert (await chart("GET", "/Patient/none/$summary")).status_code == 404
-    for token in ("reader", "chu", "nurse"):
-        assert (await chart("GET", "/Patient/p1/$summary", token=token)).status_code == 403
+    for token, status in (("reader", 403), ("chu", 404), ("nurse", 404)):
+        assert (await chart("GET", "/Patient/p1/$summary", token=token)).status_code == status
+        by_number = await chart("GET", "/Patient/$summary?identifier=urn:test:ipp|1", token=token)
+        assert by_number.status_code == status
 
 
 @given(

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from liane.base.errors import Denied, Invalid, NotFound
+from liane.base.errors import Invalid, NotFound
 from liane.fhir.dates import interval
+from liane.gateways.fhir import authority
 from liane.gateways.fhir.exchange import Exchange
+from liane.store import Tx, resources
+from liane.store.resources import Version
 
 ALWAYS = frozenset({"_format", "_pretty"})
 
@@ -123,13 +126,26 @@ def absent(reference: str) -> NotFound:
     return NotFound("fhir.not-found", f"{reference} n’existe pas.", f"{reference} does not exist.")
 
 
-def not_yours() -> Denied:
-    """A resource that this reader may not see."""
-    return Denied(
-        "access.no-relation",
-        "Cette ressource n’est pas ouverte à votre compte.",
-        "This resource is not open to your account.",
-    )
+async def opened(exchange: Exchange, tx: Tx, type_: str, id_: str) -> Version:
+    """The current version, when this reader may see it.
+
+    To all others it reads as absent: nobody learns by trying which resources exist.
+    """
+    authority.require_type(exchange.actor, type_, "r")
+    version = await resources.read(tx, type_, id_)
+    return await shown(exchange, tx, version, f"{type_}/{id_}")
+
+
+async def shown(exchange: Exchange, tx: Tx, version: Version | None, name: str) -> Version:
+    """A version that was looked up, when it is there and this reader may see it."""
+    if version is None:
+        raise absent(name)
+    await authority.require_open(tx, exchange.actor, version)
+    if version.deleted:
+        if authority.restricted(exchange.actor):
+            raise absent(name)
+        raise NotFound("fhir.gone", f"{name} a été supprimé.", f"{name} was deleted.")
+    return version
 
 
 def part(resource: Mapping[str, Any] | None, name: str, value: str) -> Any:

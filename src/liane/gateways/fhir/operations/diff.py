@@ -25,11 +25,7 @@ async def of_versions(exchange: Exchange, tx: Tx) -> Answer:
     """Between two versions of one resource; by default the last change."""
     asked = asking.asked(exchange, _OF_ONE)
     type_, id_ = exchange.path[:2]
-    authority.require_type(exchange.actor, type_, "r")
-    current = await resources.read(tx, type_, id_)
-    if current is None:
-        await authority.require_read(tx, exchange.actor, None, type_)
-        raise asking.absent(f"{type_}/{id_}")
+    current = await asking.opened(exchange, tx, type_, id_)
     most = 10**9
     to = asking.number(asked, "toVersion", current.version, most)
     start = asking.number(asked, "fromVersion", max(1, to - 1), most)
@@ -90,11 +86,7 @@ async def _version(exchange: Exchange, tx: Tx, place: Place) -> Version:
         else await resources.vread(tx, type_, id_, number)
     )
     name = f"{type_}/{id_}" + ("" if number is None else f"/_history/{number}")
-    if version is None or version.deleted:
-        await authority.require_read(tx, exchange.actor, None, type_)
-        raise asking.absent(name)
-    await authority.require_read(tx, exchange.actor, authority.patient_of(version), type_)
-    return version
+    return await asking.shown(exchange, tx, version, name)
 
 
 def _body(version: Version, *, with_meta: bool) -> dict[str, Any]:

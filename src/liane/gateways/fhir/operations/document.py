@@ -56,14 +56,7 @@ def _id(exchange: Exchange, asked: dict[str, list[str]]) -> str:
 
 
 async def _composition(exchange: Exchange, tx: Tx, id_: str) -> Version:
-    authority.require_type(exchange.actor, "Composition", "r")
-    version = await resources.read(tx, "Composition", id_)
-    if version is None or version.deleted:
-        await authority.require_read(tx, exchange.actor, None, "Composition")
-        raise asking.absent(f"Composition/{id_}")
-    patient = authority.patient_of(version)
-    await authority.require_read(tx, exchange.actor, patient, "Composition")
-    return version
+    return await asking.opened(exchange, tx, "Composition", id_)
 
 
 async def assembled(exchange: Exchange, tx: Tx, composition: Version) -> str:

@@ -18,7 +18,7 @@ from liane.gateways.fhir.answers import bundle, link, search_entry
 from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.operations import asking
 from liane.gateways.fhir.operations.registry import Operation
-from liane.store import Tx, resources
+from liane.store import Tx
 from liane.store.resources import Version
 from liane.store.sql import queries
 
@@ -51,24 +51,16 @@ class _Wish:
 async def of_patient(exchange: Exchange, tx: Tx) -> Answer:
     """http://hl7.org/fhir/R4/patient-operation-everything.html"""
     id_ = exchange.path[1]
-    authority.require_type(exchange.actor, "Patient", "r")
-    await authority.require_read(tx, exchange.actor, id_, "Patient")
+    await asking.opened(exchange, tx, "Patient", id_)
     asked = asking.asked(exchange, _OF_PATIENT)
-    if await resources.read(tx, "Patient", id_) is None:
-        raise asking.absent(f"Patient/{id_}")
     return await _answer(exchange, tx, _wish(exchange, asked, id_, None), asked)
 
 
 async def of_encounter(exchange: Exchange, tx: Tx) -> Answer:
     """http://hl7.org/fhir/R4/encounter-operation-everything.html"""
     id_ = exchange.path[1]
-    authority.require_type(exchange.actor, "Encounter", "r")
-    version = await resources.read(tx, "Encounter", id_)
-    if version is None or version.deleted:
-        await authority.require_read(tx, exchange.actor, None, "Encounter")
-        raise asking.absent(f"Encounter/{id_}")
+    version = await asking.opened(exchange, tx, "Encounter", id_)
     patient = authority.patient_of(version)
-    await authority.require_read(tx, exchange.actor, patient, "Encounter")
     asked = asking.asked(exchange, _OF_STAY)
     if patient is None:
         entry = search_entry(exchange, version, "match", version.body)

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from liane.access import gate
 from liane.access.permissions import Permission
-from liane.base.errors import Invalid, NotFound
+from liane.base.errors import Invalid
 from liane.fhir import definitions
 from liane.fhir.dates import interval
 from liane.gateways.fhir import authority
 from liane.gateways.fhir.exchange import Exchange
-from liane.store import Tx, resources, search
+from liane.gateways.fhir.operations import asking
+from liane.store import Tx, search
 from liane.store.versions import instant
 
 Reach = Literal["system", "patient", "group"]
@@ -154,13 +155,8 @@ async def _patients(exchange: Exchange, tx: Tx, reach: Reach) -> set[str] | None
     if reach != "group":
         return named
     id_ = exchange.path[1]
-    authority.require_type(exchange.actor, "Group", "r")
-    version = await resources.read(tx, "Group", id_)
+    version = await asking.opened(exchange, tx, "Group", id_)
     limit = gate.restriction(exchange.actor, Permission.FHIR_API, resource_type="Group")
-    if version is None or version.deleted:
-        raise NotFound(
-            "fhir.not-found", f"Group/{id_} n’existe pas.", f"Group/{id_} does not exist."
-        )
     members = {
         reference.removeprefix("Patient/")
         for member in version.resource.get("member", [])

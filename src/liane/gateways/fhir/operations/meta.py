@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liane.base.errors import Invalid, NotFound
+from liane.base.errors import Invalid
 from liane.fhir import definitions
 from liane.fhir.json import dumps, loads
 from liane.gateways.fhir import authority
@@ -17,7 +17,7 @@ from liane.gateways.fhir.operations import asking
 from liane.gateways.fhir.operations.everything import Q
 from liane.gateways.fhir.operations.limits import visible
 from liane.gateways.fhir.operations.registry import Operation
-from liane.store import Tx, resources
+from liane.store import Tx
 from liane.store.resources import Version, Write
 
 PATIENCE = "set local statement_timeout = '30s'"
@@ -125,18 +125,7 @@ def _place(one: Any) -> tuple[str, str]:
 
 
 async def _readable(exchange: Exchange, tx: Tx) -> Version:
-    type_, id_ = exchange.path[:2]
-    authority.require_type(exchange.actor, type_, "r")
-    version = await resources.read(tx, type_, id_)
-    if version is None or version.deleted:
-        await authority.require_read(tx, exchange.actor, None, type_)
-        raise asking.absent(f"{type_}/{id_}") if version is None else _gone(f"{type_}/{id_}")
-    await authority.require_read(tx, exchange.actor, authority.patient_of(version), type_)
-    return version
-
-
-def _gone(reference: str) -> NotFound:
-    return NotFound("fhir.gone", f"{reference} a été supprimé.", f"{reference} was deleted.")
+    return await asking.opened(exchange, tx, exchange.path[0], exchange.path[1])
 
 
 def _answer(meta: dict[str, Any], patient: str | None) -> Answer:

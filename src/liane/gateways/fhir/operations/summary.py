@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from liane.base.errors import NotFound
 from liane.base.ids import new_id
 from liane.fhir import references
 from liane.fhir.json import dumps
@@ -92,15 +93,14 @@ async def _patient(exchange: Exchange, tx: Tx, asked: dict[str, list[str]]) -> V
             raise asking.missing("identifier", "système|numéro", "system|value")
         system, _, value = text.rpartition("|")
         known = await patients.find_patient(tx, [patients.Identifier(system, value)])
-        if known is None:
-            await authority.require_read(tx, exchange.actor, None, "Patient")
-            raise asking.absent("Patient")
-        id_ = known
-    await authority.require_read(tx, exchange.actor, id_, "Patient")
-    version = await resources.read(tx, "Patient", id_)
-    if version is None or version.deleted:
-        raise asking.absent(f"Patient/{id_}")
-    return version
+        try:
+            return await asking.opened(exchange, tx, "Patient", known or "")
+        except NotFound as problem:
+            # The same words whether the number is nobody's or somebody's the reader may not see.
+            raise type(problem)(
+                "fhir.not-found", "Aucun patient n’a ce numéro.", "No patient has this number."
+            ) from None
+    return await asking.opened(exchange, tx, "Patient", id_)
 
 
 async def _found(exchange: Exchange, tx: Tx, patient: str) -> _Found:
