@@ -21,11 +21,22 @@ class Case(NamedTuple):
     profiles: tuple[str, ...] = ()
 
 
-class Verdict(NamedTuple):
-    """What the oracle says."""
+CANNOT_TELL = "SLICING_CANNOT_BE_EVALUATED"
+"""The oracle stops at a profile that names the definition of an extension it has not got (FR Core
+names extensions of R5 that stand in a package of their own)."""
 
-    valid: bool
+
+class Verdict(NamedTuple):
+    """What the oracle says; `valid` is None where it says that it cannot tell."""
+
+    valid: bool | None
     issues: list[dict[str, Any]]
+
+
+def verdict(valid: bool, issues: list[dict[str, Any]]) -> Verdict:
+    """The verdict in an answer of the oracle."""
+    unable = any(issue.get("rule") == CANNOT_TELL for issue in issues)
+    return Verdict(None if unable else valid, issues)
 
 
 def missing() -> str | None:
@@ -53,4 +64,4 @@ def ask(cases: Iterable[Case], packages: Sequence[Path] = ()) -> Iterator[tuple[
     )
     for line in done.stdout.splitlines():
         answer = json.loads(line)
-        yield answer["id"], Verdict(answer["valid"], answer["issues"])
+        yield answer["id"], verdict(answer["valid"], answer["issues"])

@@ -134,20 +134,21 @@ def record(verdicts: dict[str, oracle.Verdict]) -> None:
     by_file: dict[str, str] = {}
     for id_, verdict in verdicts.items():
         file, _, what = id_.rpartition("#")
-        by_file[file] = f"{by_file.get(file, '')} {what}={int(verdict.valid)}".strip()
+        said = "?" if verdict.valid is None else int(verdict.valid)
+        by_file[file] = f"{by_file.get(file, '')} {what}={said}".strip()
     told = {"oracle": "HAPI FHIR 8.8.1", "mutations": digest(), "verdicts": by_file}
     RECORD.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def recorded() -> dict[str, bool]:
-    """The verdicts of the file. Raises AssertionError when the mutations have changed since."""
+def recorded() -> dict[str, bool | None]:
+    """The verdicts of the file; None where the oracle could not tell. Raises AssertionError when the mutations have changed since."""
     told = json.loads(RECORD.read_text("utf-8"))
     assert told["mutations"] == digest(), "run: python -m tests.fhir.verdicts"
-    found = {}
+    found: dict[str, bool | None] = {}
     for file, text in told["verdicts"].items():
         for one in text.split():
             what, _, valid = one.partition("=")
-            found[f"{file}#{what}"] = valid == "1"
+            found[f"{file}#{what}"] = None if valid == "?" else valid == "1"
     return found
 
 

@@ -35,8 +35,13 @@ def check_at(place: str, *, modifier: bool, type_: str = "") -> Check:
         if not visit.thorough:
             return
         url = value.get("url") if type(value) is dict else None
-        if type(url) is not str or ("/" not in url and ":" not in url):
-            return  # a part of a complex extension: its parent's definition speaks of it
+        if type(url) is not str:
+            return
+        if "/" not in url and ":" not in url:
+            # A part of a complex extension: its parent's definition speaks of it.
+            if place != "Extension":
+                visit.issues.append(_relative(path, url))
+            return
         structure = visit.catalogue.structure(url)
         if structure is None:
             if modifier:
@@ -176,6 +181,17 @@ def _unknown_modifier(path: str, url: str) -> Finding:
         f"unknown modifier extension: {url[:200]}",
         code="extension",
         severity="warning",
+    )
+
+
+def _relative(path: str, url: str) -> Finding:
+    return finding(
+        "extension",
+        "url",
+        f"{path}.url",
+        f"l’adresse d’une extension est absolue : {url[:100]}",
+        f"the address of an extension is absolute: {url[:100]}",
+        code="value",
     )
 
 
