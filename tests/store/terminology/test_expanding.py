@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.store.terminology.cases import ANIMALS, CODE_SYSTEM, codes, filtered, value_set
 
 from liane.base.errors import Invalid, NotFound
 from liane.store import Database
 from liane.store.resources import delete, put
-from liane.store.terminology import Wish, codes_of, expand, member
+from liane.store.terminology import (
+    Wanted,
+    Wish,
+    codes_of,
+    expand,
+    inline_system,
+    member,
+    translate,
+)
 from liane.store.terminology.asking import TooCostly
 
 ALL = ["animal", "mammal", "cat", "bat", "bird", "dodo", "flyer"]
@@ -283,3 +293,55 @@ async def test_nothing_of_another_tenant_is_seen(record: Database) -> None:
                 assert await tx.fetchval(f"select count(*) from terminology.{table}") == 0
     finally:
         await other.close()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"resourceType": "CodeSystem", "concept": {"code": "a"}, "property": "x"},
+        {
+            "resourceType": "CodeSystem",
+            "concept": [
+                1,
+                None,
+                {"code": 5},
+                {
+                    "code": "a",
+                    "concept": "b",
+                    "designation": [3, {"value": "v", "use": "u"}],
+                    "property": [{"code": "p"}, 7],
+                },
+            ],
+        },
+        {"resourceType": "ValueSet", "url": "urn:b", "compose": ["x"], "expansion": []},
+        {
+            "resourceType": "ValueSet",
+            "url": "urn:b",
+            "compose": {
+                "include": [
+                    1,
+                    {
+                        "system": "urn:iso:std:iso:4217",
+                        "concept": "x",
+                        "filter": [{"op": "in", "property": "code", "value": 7}],
+                    },
+                ]
+            },
+        },
+        {
+            "resourceType": "ConceptMap",
+            "group": [4, {"element": [5, {"target": "x"}], "unmapped": 6}],
+        },
+    ],
+)
+async def test_a_misshapen_inline_resource_breaks_nothing(
+    record: Database, broken: dict[str, Any]
+) -> None:
+    async with record.reading() as tx:
+        if broken["resourceType"] == "ValueSet":
+            assert codes(await expand(tx, broken, Wish())) == []
+        elif broken["resourceType"] == "CodeSystem":
+            known = await inline_system(broken).find(tx, ["a"], details=True)
+            assert set(known) <= {"a"}
+        else:
+            assert await translate(tx, Wanted("a"), inline=broken) == []

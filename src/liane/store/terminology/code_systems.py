@@ -26,6 +26,11 @@ class Content:
         return {self.header.key(concept.code): concept.id for concept in self.concepts}
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; anything else is passed over (a site may not check structure)."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def header_of(resource: dict[str, Any]) -> Header:
     """Name, version and nature of a code system."""
     return Header(
@@ -39,7 +44,7 @@ def header_of(resource: dict[str, Any]) -> Header:
         status=str(resource.get("status", "")),
         supplements=str(resource.get("supplements", "")),
         source=str(resource.get("publisher", "")),
-        properties=tuple(resource.get("property", ())),
+        properties=tuple(objects(resource.get("property"))),
     )
 
 
@@ -48,7 +53,7 @@ def content_of(resource: dict[str, Any]) -> Content:
     content = Content(header_of(resource))
     numbers: dict[str, int] = {}
     later: list[tuple[int, str, str]] = []
-    for entry, parent in _walk(resource.get("concept", []), None, numbers, content):
+    for entry, parent in _walk(objects(resource.get("concept")), None, numbers, content):
         concept = content.concepts[numbers[content.header.key(str(entry["code"]))]]
         if parent is not None and parent != concept.id:
             content.parents.setdefault(concept.id, []).append(parent)
@@ -80,7 +85,7 @@ def _walk(
             numbers[key] = len(content.concepts)
             content.concepts.append(_concept(entry, numbers[key]))
         yield entry, parent
-        yield from _walk(entry.get("concept", []), numbers[key], numbers, content)
+        yield from _walk(objects(entry.get("concept")), numbers[key], numbers, content)
 
 
 def _concept(entry: dict[str, Any], id_: int) -> Concept:
@@ -100,13 +105,15 @@ def _concept(entry: dict[str, Any], id_: int) -> Concept:
 
 def designations_of(entry: dict[str, Any]) -> Iterator[Designation]:
     """The other words of a concept of a CodeSystem or a ValueSet."""
-    for one in entry.get("designation", []):
+    for one in objects(entry.get("designation")):
         if one.get("value"):
-            yield Designation(str(one["value"]), str(one.get("language", "")), one.get("use"))
+            usage = one.get("use")
+            kept = usage if isinstance(usage, dict) else None
+            yield Designation(str(one["value"]), str(one.get("language", "")), kept)
 
 
 def _properties(entry: dict[str, Any]) -> Iterator[Property]:
-    for one in entry.get("property", []):
+    for one in objects(entry.get("property")):
         for name, value in one.items():
             if name.startswith("value"):
                 yield Property(str(one.get("code", "")), plain(value), {name: value})

@@ -9,7 +9,7 @@ from typing import Any
 from liane.base.errors import Invalid
 from liane.store.database import Tx
 from liane.store.terminology import resolving
-from liane.store.terminology.code_systems import designations_of
+from liane.store.terminology.code_systems import designations_of, objects
 from liane.store.terminology.concepts import Designation
 from liane.store.terminology.selections import Any as AnyOf
 from liane.store.terminology.selections import (
@@ -78,11 +78,15 @@ async def parts_of(
     itself or is too intricate.
     """
     compose = value_set.get("compose")
-    if not compose:
+    if not isinstance(compose, dict):
         return _expanded(value_set)
     deeper = (imports or _Imports()).followed(str(value_set.get("url", "")))
-    kept = [part for one in compose.get("include", []) for part in await _include(tx, one, deeper)]
-    gone = [part for one in compose.get("exclude", []) for part in await _include(tx, one, deeper)]
+    kept = [
+        part for one in objects(compose.get("include")) for part in await _include(tx, one, deeper)
+    ]
+    gone = [
+        part for one in objects(compose.get("exclude")) for part in await _include(tx, one, deeper)
+    ]
     removed = _merged(gone)
     return [_without(part, removed) for part in _merged(kept)]
 
@@ -112,10 +116,10 @@ async def _imported(tx: Tx, address: str, imports: _Imports) -> list[Part]:
 
 
 def _own(include: dict[str, Any]) -> Part:
-    listed = [one for one in include.get("concept", []) if one.get("code")]
+    listed = [one for one in objects(include.get("concept")) if one.get("code")]
     filters = tuple(
         Filter(str(one.get("property", "")), str(one.get("op", "")), str(one.get("value", "")))
-        for one in include.get("filter", [])
+        for one in objects(include.get("filter"))
     )
     selection: Selection = every(filters)
     if listed:
@@ -195,7 +199,7 @@ def _too_intricate() -> Invalid:
 
 def _expanded(value_set: dict[str, Any]) -> list[Part]:
     """A value set without definition is what its stored expansion lists."""
-    listed = _contains(value_set.get("expansion", {}).get("contains", []))
+    listed = _contains(_expansion(value_set))
     return _merged(
         _own({"system": one["system"], "version": one.get("version", ""), "concept": [one]})
         for one in listed
@@ -203,7 +207,12 @@ def _expanded(value_set: dict[str, Any]) -> list[Part]:
     )
 
 
+def _expansion(value_set: dict[str, Any]) -> list[dict[str, Any]]:
+    stored = value_set.get("expansion")
+    return objects(stored.get("contains")) if isinstance(stored, dict) else []
+
+
 def _contains(entries: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     for entry in entries:
         yield entry
-        yield from _contains(entry.get("contains", []))
+        yield from _contains(objects(entry.get("contains")))

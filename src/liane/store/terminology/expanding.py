@@ -89,7 +89,8 @@ async def codes(tx: Tx, address: str, limit: int) -> list[tuple[str, str]] | Non
 
 
 def _ask(resource: dict[str, Any], wish: Wish) -> Ask:
-    inactive = resource.get("compose", {}).get("inactive", True)
+    compose = resource.get("compose")
+    inactive = compose.get("inactive", True) if isinstance(compose, dict) else True
     return Ask(
         asked=asked_words(wish.filter),
         exact=wish.filter.strip().lower(),

@@ -9,6 +9,7 @@ from typing import Any
 
 from liane.fhir.json import dumps
 from liane.store.database import Tx
+from liane.store.terminology.code_systems import objects
 from liane.store.terminology.concepts import version_order
 from liane.store.terminology.filling import PIECE, Q
 
@@ -42,11 +43,11 @@ class Unmapped:
 
 def lines_of(resource: dict[str, Any]) -> Iterator[Line]:
     """Every line; an element without target is one whose code matches nothing."""
-    for group in resource.get("group", []):
+    for group in objects(resource.get("group")):
         source, target = str(group.get("source", "")), str(group.get("target", ""))
-        for element in group.get("element", []):
+        for element in objects(group.get("element")):
             code = str(element.get("code", ""))
-            targets = element.get("target") or [{"equivalence": "unmatched"}]
+            targets = objects(element.get("target")) or [{"equivalence": "unmatched"}]
             for one in targets:
                 yield Line(
                     source,
@@ -56,8 +57,8 @@ def lines_of(resource: dict[str, Any]) -> Iterator[Line]:
                     str(one.get("display", "")),
                     str(one.get("equivalence", "equivalent")),
                     str(one.get("comment", "")),
-                    tuple(one.get("dependsOn", ())),
-                    tuple(one.get("product", ())),
+                    tuple(objects(one.get("dependsOn"))),
+                    tuple(objects(one.get("product"))),
                 )
 
 
@@ -72,8 +73,8 @@ def unmapped_of(resource: dict[str, Any]) -> list[Unmapped]:
             str(group["unmapped"].get("display", "")),
             str(group["unmapped"].get("url", "")),
         )
-        for group in resource.get("group", [])
-        if group.get("unmapped")
+        for group in objects(resource.get("group"))
+        if isinstance(group.get("unmapped"), dict)
     ]
 
 
