@@ -43,7 +43,7 @@ def main() -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     write(fresh / "elements.msgpack", tables)
-    write(fresh / "search_parameters.msgpack", parameters)
+    write(fresh / "search_parameters.msgpack", with_common_ones_once(parameters))
     write(fresh / "summaries.msgpack", compile_summaries(package))
     write(fresh / "compartments.msgpack", compile_compartments(package))
     write(fresh / "value_sets.msgpack", value_sets)
@@ -99,8 +99,31 @@ def compile_parameters(package: Package, tables: dict[str, dict[str, Element]]) 
             for type_ in bases:
                 if type_ in found:
                     places = _places(tables, type_, entry)
-                    found[type_].setdefault(definition["code"], entry | {"places": places})
+                    own = {"places": places, "expression": own_part(entry["expression"], type_)}
+                    found[type_].setdefault(definition["code"], entry | own)
     return found
+
+
+def with_common_ones_once(parameters: Parameters) -> Parameters:
+    """Parameters that every type has alike stand once, under the empty name."""
+    first = next(iter(parameters.values()))
+    common = {
+        name: entry
+        for name, entry in first.items()
+        if all(entries.get(name) == entry for entries in parameters.values())
+    }
+    own = {
+        type_: {name: entry for name, entry in entries.items() if name not in common}
+        for type_, entries in parameters.items()
+    }
+    return {"": common, **own}
+
+
+def own_part(expression: str, type_: str) -> str:
+    """The parts of a union that are about the type; an expression without union stays whole."""
+    parts = [part.strip() for part in expression.split("|")]
+    own = [part for part in parts if part.lstrip("(").split(".")[0].split(" ")[0] == type_]
+    return " | ".join(own) if own else expression
 
 
 def _places(

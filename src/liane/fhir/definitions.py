@@ -94,7 +94,8 @@ def _search_table() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
 @cache
 def search_parameters(type_: str) -> Mapping[str, SearchParameter]:
     """The search parameters of a type by name; empty for a type that R4 does not know."""
-    entries = _search_table().get(type_, {})
+    table = _search_table()
+    entries = {**table[""], **table[type_]} if type_ and type_ in table else {}
     return MappingProxyType(
         {
             name: SearchParameter(
