@@ -378,3 +378,30 @@ async def test_the_capability_statement_names_them(fhir: Fhir) -> None:
     }
     assert {("CodeSystem", "lookup"), ("CodeSystem", "subsumes"), ("CodeSystem", "validate-code"),
             ("ValueSet", "expand"), ("ValueSet", "validate-code"), ("ConceptMap", "translate")} <= named  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        [{"name": "codeableConcept", "valueCodeableConcept": {"coding": {"code": "a"}}}],
+        [{"name": "coding", "valueCoding": {"code": 5}}, 7, None],
+        [{"name": "coding", "valueCoding": "x"}],
+        [
+            {"name": "valueSet", "resource": {"resourceType": "Patient"}},
+            {"name": "code", "valueCode": "a"},
+        ],
+        [{"name": "valueSet", "resource": []}, {"name": "code", "valueCode": "a"}],
+        [{"name": "concept", "valueCoding": None}, {"name": "name", "valueString": "x"}],
+        [{"name": "name", "valueString": "x\u0000"}],
+    ],
+)
+async def test_misshapen_parameters_are_refused(filled: Fhir, parameter: Any) -> None:
+    sent = {"resourceType": "Parameters", "parameter": parameter}
+    for path in (
+        "/ValueSet/$validate-code",
+        "/CodeSystem/$lookup",
+        "/ConceptMap/$translate",
+        "/$closure",
+    ):
+        answer = await filled("POST", path, sent)
+        assert 400 <= answer.status_code < 500, (path, answer.text)

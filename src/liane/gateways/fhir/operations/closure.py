@@ -15,6 +15,7 @@ from liane.gateways.fhir.operations.registry import Operation
 from liane.gateways.fhir.operations.terminology_asking import answer, coding_of
 from liane.store import Tx
 from liane.store.terminology import Coding, clients
+from liane.store.terminology.code_systems import objects
 from liane.store.versions import instant
 
 LONGEST_NAME = 200
@@ -46,11 +47,10 @@ async def closure(exchange: Exchange, tx: Tx) -> Answer:
 
 
 def _concepts(resource: dict[str, Any] | None) -> list[Coding]:
-    entries = (resource or {}).get("parameter", [])
     found = [
         coding_of(one.get("valueCoding"))
-        for one in entries
-        if isinstance(one, dict) and one.get("name") == "concept"
+        for one in objects((resource or {}).get("parameter"))
+        if one.get("name") == "concept"
     ]
     if len(found) > clients.MOST_CONCEPTS or not all(one.system for one in found):
         raise asking.missing(

@@ -13,6 +13,7 @@ from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.operations import asking
 from liane.store import Tx
 from liane.store.terminology import Coding, resolving
+from liane.store.terminology.code_systems import objects
 
 _COMPLEX = {
     "coding": "valueCoding",
@@ -75,7 +76,7 @@ class Request:
             return [Coding(self.text("code"), system, version, self.text("display"))]
         if ways[0] == "coding":
             return [self.coding("coding")]
-        listed = self.parts["codeableConcept"].get("coding", [])[:MOST_CODINGS]
+        listed = objects(self.parts["codeableConcept"].get("coding"))[:MOST_CODINGS]
         return [coding_of(one) for one in listed]
 
     def coding(self, name: str) -> Coding:
@@ -125,9 +126,7 @@ def _complex(resource: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
     if type_ != "Parameters":
         yield type_[:1].lower() + type_[1:], resource
         return
-    for entry in resource.get("parameter", []):
-        if not isinstance(entry, dict):
-            continue
+    for entry in objects(resource.get("parameter")):
         name = str(entry.get("name", ""))
         kind = _COMPLEX.get(name)
         if kind is None:
