@@ -10,6 +10,8 @@ from typing import Any
 from liane.base.text import fold
 
 _NOT_WORD = re.compile(r"[\W_]+")
+_SURROGATES = range(0xD800, 0xE000)
+"""Code points that no text in UTF-8 holds."""
 MOST_SIGNS = 4_000
 MOST_WORDS = 80
 LONGEST_WORD = 60
@@ -118,7 +120,10 @@ def begins(words: Iterable[str], asked: Iterable[str]) -> bool:
 
 def after(prefix: str) -> str:
     """The first text that no longer begins with `prefix`, as the database sorts (by code point)."""
-    return prefix[:-1] + chr(min(ord(prefix[-1]) + 1, 0x10FFFF))
+    following = ord(prefix[-1]) + 1
+    if following == _SURROGATES.start:
+        following = _SURROGATES.stop
+    return prefix[:-1] + chr(min(following, 0x10FFFF))
 
 
 def version_order(version: str) -> str:

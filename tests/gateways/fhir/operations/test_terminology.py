@@ -405,3 +405,23 @@ async def test_misshapen_parameters_are_refused(filled: Fhir, parameter: Any) ->
     ):
         answer = await filled("POST", path, sent)
         assert 400 <= answer.status_code < 500, (path, answer.text)
+
+
+@pytest.mark.parametrize(
+    "sign", ["%00", "%ED%9F%BF", "%ED%A0%80", "%FF", "%F4%8F%BF%BF", "%25", "%5C", "'%22"]
+)
+async def test_strange_signs_are_answered(filled: Fhir, sign: str) -> None:
+    for path in (
+        f"/ValueSet/$expand?url=urn:mammals&filter={sign}",
+        f"/ValueSet/$expand?url=urn:mammals&filter=a{sign}b",
+        f"/ValueSet/$expand?url={sign}",
+        f"/CodeSystem/$lookup?system={ANIMALS}&code={sign}",
+        f"/CodeSystem/$lookup?system={ANIMALS}&version={sign}&code=cat",
+        f"/CodeSystem/$subsumes?system={ANIMALS}&codeA={sign}&codeB=cat",
+        f"/ValueSet/$validate-code?url=urn:mammals&system={ANIMALS}&code={sign}",
+        f"/ValueSet/$validate-code?url=urn:mammals&code=cat&display={sign}",
+        f"/ConceptMap/$translate?url=urn:legs&system={ANIMALS}&code={sign}",
+        f"/ConceptMap/$translate?url={sign}&code=cat",
+    ):
+        answer = await filled("GET", path)
+        assert answer.status_code < 500, (path, answer.text)
