@@ -6,9 +6,9 @@ writes four compact files and one extractor module per resource type.
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,8 @@ def main() -> None:
     write(fresh / "compartments.msgpack", compile_compartments(package))
     write(fresh / "value_sets.msgpack", value_sets)
     write(fresh / "structures.msgpack", compile_structures(package))
-    squeeze(fresh / "code_systems.msgpack.z", compile_code_systems(terminology.systems))
-    squeeze(fresh / "value_set_definitions.msgpack.z", terminology.definitions())
+    squeeze(fresh / "code_systems.msgpack.xz", compile_code_systems(terminology.systems))
+    squeeze(fresh / "value_set_definitions.msgpack.xz", terminology.definitions())
     write(fresh / "resources.msgpack", compile_resources(package, parameters))
     write(fresh / "terminology.msgpack", compile_terminology(package))
     write_extractors(fresh, tables, parameters, value_sets)
@@ -75,7 +75,7 @@ def write(path: Path, value: object) -> None:
 
 def squeeze(path: Path, value: object) -> None:
     """One table in one compressed file."""
-    path.write_bytes(zlib.compress(msgspec.msgpack.encode(value), 9))
+    path.write_bytes(lzma.compress(msgspec.msgpack.encode(value), preset=9))
 
 
 def compile_parameters(package: Package, tables: dict[str, dict[str, Element]]) -> Parameters:

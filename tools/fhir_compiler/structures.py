@@ -34,7 +34,18 @@ def compile_structures(package: Package) -> dict[str, bytes]:
                 continue
             if definition["kind"] == "primitive-type" or definition["name"] in _NOT_R4:
                 continue
-            found[definition["url"]] = zlib.compress(packed((reduced(definition),)), 9)
+            found[definition["url"]] = packed((reduced(definition),))
+    return squeezed(found)
+
+
+def squeezed(structures: dict[str, bytes]) -> dict[str, bytes]:
+    """Each structure compressed by itself, with words they share (under the empty name)."""
+    some = sorted(structures.values(), key=len)[::20]
+    shared = b"".join(content[:2000] for content in some)[-32_768:]
+    found = {"": shared}
+    for url, content in structures.items():
+        engine = zlib.compressobj(9, zdict=shared)
+        found[url] = engine.compress(content) + engine.flush()
     return found
 
 

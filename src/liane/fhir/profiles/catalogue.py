@@ -75,9 +75,10 @@ class _BuiltIn(dict[str, Structure]):
     def get(self, url: str, default: Any = None) -> Any:
         if url not in self:
             packed = self._table.get(url)
-            if packed is None:
+            if packed is None or not url:
                 return default
-            self[url] = unpacked(zlib.decompress(packed))[0]
+            engine = zlib.decompressobj(zdict=self._table[""])
+            self[url] = unpacked(engine.decompress(packed))[0]
         return super().get(url, default)
 
 

@@ -7,8 +7,8 @@ its codes the answer is `None`, and whoever has the system loaded is asked.
 
 from __future__ import annotations
 
+import lzma
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -253,10 +253,10 @@ class _BuiltInSystems(dict[str, System]):
 def built_in() -> Terminology:
     """The value sets and code systems of R4."""
     return Terminology(
-        _read("value_set_definitions.msgpack.z"),
-        _BuiltInSystems(_read("code_systems.msgpack.z")),
+        _read("value_set_definitions.msgpack.xz"),
+        _BuiltInSystems(_read("code_systems.msgpack.xz")),
     )
 
 
 def _read(name: str) -> Any:
-    return msgspec.msgpack.decode(zlib.decompress((DATA / name).read_bytes()))
+    return msgspec.msgpack.decode(lzma.decompress((DATA / name).read_bytes()))
