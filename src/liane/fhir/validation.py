@@ -105,7 +105,7 @@ def validate(resource: dict[str, Any]) -> list[Finding]:
 
 def check(resource: dict[str, Any]) -> None:
     """Raise `Invalid`, carrying every issue, when something blocks by default."""
-    issues = validate(resource)
+    issues = examine(resource, thorough=False).findings
     errors = policy.DEFAULT.blocking(issues)
     if errors:
         first = errors[0]
