@@ -7,16 +7,17 @@ statement. The store's tables are only written here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from liane.base.errors import Conflict, Invalid, NotFound
 from liane.base.ids import is_fhir_id, new_id
 from liane.fhir import json as fhir_json
+from liane.store.columns import Columns, quoted
 from liane.store.database import Tx
-from liane.store.keys import Keys, keys_of, order_of
+from liane.store.keys import keys_of
 from liane.store.sql import queries
 from liane.store.together import Shared
 from liane.store.versions import Version, Write, render, whole_milliseconds
@@ -42,127 +43,6 @@ class _Stored:
     at: datetime | None
     body: str
     keys: set[int]
-
-
-@dataclass(slots=True)
-class _Columns:
-    """The arguments of one statement, column by column."""
-
-    rids: list[int] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    versions: list[int] = field(default_factory=list)
-    patients: list[str | None] = field(default_factory=list)
-    ats: list[datetime | None] = field(default_factory=list)
-    bodies: list[str] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    index: set[tuple[int, int, int]] = field(default_factory=set)
-    dates: set[tuple[int, int, int, int]] = field(default_factory=set)
-    numbers: set[tuple[int, float, float, int]] = field(default_factory=set)
-    texts: set[tuple[int, str, int]] = field(default_factory=set)
-    words: list[tuple[int, int, str]] = field(default_factory=list)
-    facts: list[str | None] = field(default_factory=list)
-    gone_rids: list[int] = field(default_factory=list)
-    gone: list[tuple[str, str, int, str | None]] = field(default_factory=list)
-    index_out: set[tuple[int, int, int]] = field(default_factory=set)
-    dates_out: set[tuple[int, int, int, int]] = field(default_factory=set)
-    numbers_out: set[tuple[int, float, float, int]] = field(default_factory=set)
-    texts_out: set[tuple[int, str, int]] = field(default_factory=set)
-    words_out: list[int] = field(default_factory=list)
-
-    def add(self, rid: int, version: Version, keys: Keys, facts: str | None) -> None:
-        """One resource and everything that finds it."""
-        self.rids.append(rid)
-        self.types.append(version.type)
-        self.ids.append(version.id)
-        self.versions.append(version.version)
-        self.patients.append(keys.patient)
-        self.ats.append(keys.at)
-        self.bodies.append(version.body)
-        self.facts.append(facts)
-        self.keys.append(_packed(keys.all))
-        self.index |= _index_rows(keys.indexed, keys.at, rid)
-        self.dates |= {(*row, rid) for row in keys.dates}
-        self.numbers |= {(*row, rid) for row in keys.numbers}
-        self.texts |= {(*row, rid) for row in keys.texts}
-        if keys.words is not None:
-            self.words.append((rid, 0, keys.words))
-
-    def forget(self, rid: int, stored: _Stored, keys: Keys) -> None:
-        """Remove what found the old version; all its hashes, so that none can be left behind."""
-        self.index_out |= _index_rows(stored.keys, stored.at, rid)
-        self.dates_out |= {(*row, rid) for row in keys.dates}
-        self.numbers_out |= {(*row, rid) for row in keys.numbers}
-        self.texts_out |= {(*row, rid) for row in keys.texts}
-
-    def keep_common(self) -> None:
-        """What both versions have is neither removed nor added again."""
-        for added, removed in (
-            (self.index, self.index_out),
-            (self.dates, self.dates_out),
-            (self.numbers, self.numbers_out),
-            (self.texts, self.texts_out),
-        ):
-            common = added & removed
-            added.difference_update(common)
-            removed.difference_update(common)
-
-    def arguments(self, tenant: int, now: datetime) -> list[Any]:
-        """The arguments of `insert_new`, in its order."""
-        return [
-            tenant, now, _packed(self.rids), _quoted(self.types), _quoted(self.ids),
-            _packed(self.versions), _quoted(self.patients), self.ats, self.keys,
-            *_columns(self.index, 3), *_columns(self.dates, 4), *_columns(self.numbers, 4),
-            *_named(self.texts), *_worded(self.words), self.facts,
-            self.bodies,
-        ]  # fmt: skip
-
-    def replacing_arguments(self, tenant: int, now: datetime) -> list[Any]:
-        """The arguments of `replace`, in its order."""
-        return [
-            *self.arguments(tenant, now), _packed(self.gone_rids), *_turned(self.gone, 4),
-            *_columns(self.index_out, 3), *_columns(self.dates_out, 4),
-            *_columns(self.numbers_out, 4), *_named(self.texts_out), _packed(self.words_out),
-        ]  # fmt: skip
-
-
-def _index_rows(keys: Iterable[int], at: datetime | None, rid: int) -> set[tuple[int, int, int]]:
-    order = order_of(at)
-    return {(hashed, order, rid) for hashed in keys}
-
-
-def _turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
-
-
-def _packed(numbers: Iterable[float]) -> str:
-    """Numbers as the text of a PostgreSQL array."""
-    return "{" + ",".join(map(repr, numbers)) + "}"
-
-
-def _quoted(words: Iterable[str | None]) -> str:
-    """Words as the text of a PostgreSQL array."""
-    return "{" + ",".join("NULL" if word is None else _one_quoted(word) for word in words) + "}"
-
-
-def _one_quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[str]:
-    """Rows of numbers as columns, sorted so that neighbours in the index are written together."""
-    return [_packed(column) for column in _turned(sorted(rows), width)]
-
-
-def _named(rows: Iterable[tuple[int, str, int]]) -> list[Any]:
-    hashes, texts, rids = _turned(sorted(rows), 3)
-    return [_packed(hashes), texts, _packed(rids)]
-
-
-def _worded(rows: Sequence[tuple[int, int, str]]) -> list[Any]:
-    rids, numbers, words = _turned(rows, 3)
-    return [_packed(rids), numbers, words]
 
 
 async def write_many(tx: Tx, writes: Sequence[Write]) -> list[Version]:
@@ -225,14 +105,14 @@ class _Sending:
     def __init__(self, tx: Tx, now: datetime) -> None:
         self._tx, self._now = tx, now
         self._under_way: asyncio.Task[None] | None = None
-        self.new, self.old = _Columns(), _Columns()
+        self.new, self.old = Columns(), Columns()
 
     async def next_batch(self) -> None:
         """What was gathered leaves as soon as the batch before it has arrived."""
         await self._arrived()
         batch = _send(self._tx, self.new, self.old, self._now)
         self._under_way = asyncio.create_task(batch)
-        self.new, self.old = _Columns(), _Columns()
+        self.new, self.old = Columns(), Columns()
 
     async def _arrived(self) -> None:
         if self._under_way is not None:
@@ -251,7 +131,7 @@ class _Sending:
         await _send(self._tx, self.new, self.old, self._now)
 
 
-async def _send(tx: Tx, new: _Columns, old: _Columns, now: datetime) -> None:
+async def _send(tx: Tx, new: Columns, old: Columns, now: datetime) -> None:
     if new.rids:
         await tx.execute(Q.insert_new, *new.arguments(tx.tenant, now))
     if old.rids or old.gone_rids:
@@ -292,7 +172,7 @@ async def _lock(tx: Tx, keys: Sequence[_Key]) -> tuple[dict[_Key, _Stored], dict
     buried: dict[_Key, int] = {}
     if not keys:
         return stored, buried
-    types, ids = _quoted(key[0] for key in keys), _quoted(key[1] for key in keys)
+    types, ids = quoted(key[0] for key in keys), quoted(key[1] for key in keys)
     rows = await tx.fetch(Q.lock, types, ids)
     for row in rows:
         key = keys[row["n"] - 1]
@@ -312,7 +192,7 @@ async def _lock(tx: Tx, keys: Sequence[_Key]) -> tuple[dict[_Key, _Stored], dict
 
 
 def _create(
-    new: _Columns, tenant: int, key: _Key, write: Write, last: int, now: datetime, rids: list[int]
+    new: Columns, tenant: int, key: _Key, write: Write, last: int, now: datetime, rids: list[int]
 ) -> Version:
     if write.deletes:
         return Version(*key, last, now, True, "")
@@ -325,7 +205,7 @@ def _create(
 
 
 def _change(
-    old: _Columns, tenant: int, key: _Key, write: Write, current: _Stored, now: datetime
+    old: Columns, tenant: int, key: _Key, write: Write, current: _Stored, now: datetime
 ) -> Version:
     if write.must_be_new:
         raise Conflict(
@@ -340,7 +220,9 @@ def _change(
         old.gone_rids.append(current.rid)
         old.gone.append((*key, number, current.patient))
         old.words_out.append(current.rid)
-        old.forget(current.rid, current, keys_of(tenant, fhir_json.loads(current.body)))
+        old.forget(
+            current.rid, current.keys, current.at, keys_of(tenant, fhir_json.loads(current.body))
+        )
         return Version(*key, number, now, True, "")
     wanted = write.resource
     if write.revise is not None:
@@ -356,7 +238,9 @@ def _change(
     version = Version(*key, number, now, False, render(resource, number, now), resource)
     keys = keys_of(tenant, resource)
     old.add(current.rid, version, keys, _facts(write))
-    old.forget(current.rid, current, keys_of(tenant, fhir_json.loads(current.body)))
+    old.forget(
+        current.rid, current.keys, current.at, keys_of(tenant, fhir_json.loads(current.body))
+    )
     if keys.words is None:
         old.words_out.append(current.rid)
     return version
