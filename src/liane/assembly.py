@@ -260,7 +260,7 @@ def job_handlers(settings: Settings, services: Services) -> dict[str, Handler]:
     return {
         WORDS_JOB: words_job(services.blobs, words_of),
         **indexing.HANDLERS,
-        **fhir_job_handlers(services, _fhir_choices(settings)),
+        **fhir_job_handlers(services, _fhir_choices(settings), notifying.writers(settings)),
     }
 
 

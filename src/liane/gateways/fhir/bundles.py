@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from email.utils import format_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +24,7 @@ from liane.gateways.fhir.answers import bundle
 from liane.gateways.fhir.exchange import Answer, Exchange, items_of
 from liane.gateways.fhir.outcomes import as_liane_error, outcome, status_of
 from liane.gateways.fhir.transactions import Transaction, of_entry
+from liane.store import Tx
 from liane.store.versions import instant
 
 LIMIT_ENTRIES = 20_000
@@ -29,33 +32,56 @@ TRIES = 3
 """How often a transaction begins that another one overtakes."""
 _TEXTS = ("ifMatch", "ifNoneExist", "ifNoneMatch", "ifModifiedSince")
 Entry = tuple[Exchange, str | None]
+Serve = Callable[[Tx], Awaitable[Answer]]
+Unit = Callable[[Serve], Awaitable[Answer]]
+"""Opens the transaction that a transaction Bundle is served in."""
 
 
 async def serve_bundle(exchange: Exchange, language: str) -> Answer:
     """A batch or transaction sent to the base address."""
     resource = exchange.body
+    entries = entries_of(resource)
+    if resource["type"] == "batch":
+        return await _batch(exchange, entries, language)
+    database = exchange.parts.database
+
+    async def unit(serve: Serve) -> Answer:
+        async with database.transaction() as tx:
+            return await serve(tx)
+
+    return await transaction(exchange, resource, exchange.reread, unit)
+
+
+async def transaction(
+    exchange: Exchange,
+    resource: dict[str, Any],
+    reread: Callable[[], dict[str, Any]] | None,
+    unit: Unit,
+) -> Answer:
+    """Serve a transaction Bundle; from its beginning when another one overtakes it (serving it
+    changes `resource`, so it is read anew).
+    """
+    for attempt in range(TRIES):
+        entries = _entries(exchange, resource)
+        try:
+            return await unit(partial(_served, exchange, entries))
+        except Conflict as conflict:
+            if conflict.code != "store.overtaken" or attempt == TRIES - 1 or not reread:
+                raise
+            resource = reread()
+    raise AssertionError
+
+
+def entries_of(resource: dict[str, Any]) -> list[Any]:
+    """The entries of a batch or transaction. Raises `Invalid` for what is none."""
     if resource.get("resourceType") != "Bundle":
         raise Invalid("fhir.bundle", "Un Bundle est attendu ici.", "A Bundle is expected here.")
-    if resource.get("type") == "batch":
-        return await _batch(exchange, _listed(resource), language)
-    if resource.get("type") != "transaction":
+    if resource.get("type") not in ("batch", "transaction"):
         raise Invalid(
             "fhir.bundle-type",
             "Seuls les Bundles de type batch et transaction sont traités ici.",
             "Only Bundles of type batch and transaction are processed here.",
         )
-    entries = _entries(exchange, resource)
-    for attempt in range(TRIES):
-        try:
-            return await _transaction(exchange, entries)
-        except Conflict as conflict:
-            if conflict.code != "store.overtaken" or attempt == TRIES - 1 or not exchange.reread:
-                raise
-            entries = _entries(exchange, exchange.reread())
-    raise AssertionError
-
-
-def _listed(resource: dict[str, Any]) -> list[Any]:
     entries = resource.get("entry", [])
     if not isinstance(entries, list) or len(entries) > LIMIT_ENTRIES:
         raise Invalid(
@@ -69,13 +95,16 @@ def _listed(resource: dict[str, Any]) -> list[Any]:
 def _entries(exchange: Exchange, resource: dict[str, Any]) -> list[Entry]:
     """Each entry as an exchange of its own, with its fullUrl."""
     found = []
-    for index, entry in enumerate(_listed(resource)):
+    for index, entry in enumerate(entries_of(resource)):
         with of_entry(index):
-            found.append(_entry(exchange, index, entry))
+            one = entry_of(exchange, index, entry)
+            dispatch.inside_bundle(one[0])
+            found.append(one)
     return found
 
 
-def _entry(exchange: Exchange, index: int, entry: Any) -> Entry:
+def entry_of(exchange: Exchange, index: int, entry: Any) -> Entry:
+    """An entry as an exchange of its own, with its fullUrl."""
     request = entry.get("request") if isinstance(entry, dict) else None
     if not isinstance(request, dict) or not all(
         isinstance(request.get(name), str) for name in ("method", "url")
@@ -150,33 +179,29 @@ async def _batch(exchange: Exchange, entries: list[Any], language: str) -> Answe
         one = exchange
         try:
             with of_entry(index):
-                one, _ = _entry(exchange, index, entry)
+                one, _ = entry_of(exchange, index, entry)
                 answer = await dispatch.run(dispatch.inside_bundle(one))
             patients.update(dict.fromkeys(answer.patients))
-            texts.append(response_entry(answer, shown=_shown(exchange, one)))
+            texts.append(response_entry(answer, shown=is_shown(exchange, one)))
         except Exception as caught:  # noqa: BLE001 - one entry must not take the others with it
             problem = as_liane_error(caught)
             if authority.is_refusal(problem):
                 await journaling.refused(one, problem)
-            texts.append(_refused_entry(problem, language))
+            texts.append(refused_entry(problem, language))
     body = bundle("batch-response", texts, ())
     return Answer(200, body, patients=tuple(patients), detail={"entries": len(texts)})
 
 
-async def _transaction(exchange: Exchange, entries: list[Entry]) -> Answer:
-    for index, (one, _) in enumerate(entries):
-        with of_entry(index):
-            dispatch.inside_bundle(one)
-    async with exchange.parts.database.transaction() as tx:
-        answers = await Transaction(exchange, entries, tx).run()
+async def _served(exchange: Exchange, entries: list[Entry], tx: Tx) -> Answer:
+    answers = await Transaction(exchange, entries, tx).run()
     pairs = zip(answers, entries, strict=True)
-    texts = [response_entry(answer, shown=_shown(exchange, one)) for answer, (one, _) in pairs]
+    texts = [response_entry(answer, shown=is_shown(exchange, one)) for answer, (one, _) in pairs]
     patients = tuple(dict.fromkeys(patient for answer in answers for patient in answer.patients))
     body = bundle("transaction-response", texts, ())
     return Answer(200, body, patients=patients, detail={"entries": len(texts)})
 
 
-def _shown(exchange: Exchange, one: Exchange) -> bool:
+def is_shown(exchange: Exchange, one: Exchange) -> bool:
     """Reads show what they read; writes only when asked to."""
     asked = exchange.preferences.get("return")
     return dispatch.is_read(one) or asked in ("representation", "OperationOutcome")
@@ -198,7 +223,8 @@ def response_entry(answer: Answer, *, shown: bool) -> str:
     return f'{{"resource":{answer.body},"response":{dumps(response)}}}'
 
 
-def _refused_entry(problem: LianeError, language: str) -> str:
+def refused_entry(problem: LianeError, language: str) -> str:
+    """The entry of a response Bundle for one that could not be served."""
     status = status_of(problem)
     response = dumps({"status": f"{status} {HTTPStatus(status).phrase}"})
     return f'{{"response":{response[:-1]},"outcome":{outcome(problem, language)}}}}}'

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from liane.access import journal
+from liane.access.journal import Act
 from liane.base.errors import LianeError
 from liane.gateways.fhir.exchange import Answer, Exchange
+from liane.store import Tx
 
 
 async def shown(exchange: Exchange, answer: Answer) -> None:
@@ -17,8 +22,18 @@ async def shown(exchange: Exchange, answer: Answer) -> None:
         f"FHIR {exchange.method}",
         patients=answer.patients or (None,),
         resource=_resource(exchange),
-        detail={"path": "/".join(exchange.path), **answer.detail},
+        detail=_detail(exchange, answer.detail),
     )
+
+
+async def shown_within(tx: Tx, exchange: Exchange, answer: Answer) -> None:
+    """As `shown`, committed with what is done in `tx`: before that, nobody sees the answer."""
+    detail = _detail(exchange, answer.detail)
+    acts = [
+        Act(f"FHIR {exchange.method}", patient, _resource(exchange), detail)
+        for patient in answer.patients or (None,)
+    ]
+    await journal.record_many(tx, exchange.actor, acts)
 
 
 async def refused(exchange: Exchange, error: LianeError) -> None:
@@ -28,9 +43,25 @@ async def refused(exchange: Exchange, error: LianeError) -> None:
         exchange.actor,
         f"FHIR {exchange.method}",
         resource=_resource(exchange),
-        detail={"path": "/".join(exchange.path), "code": error.code},
+        detail=_detail(exchange, {"code": error.code}),
         outcome="refused",
     )
+
+
+async def refused_within(tx: Tx, exchange: Exchange, error: LianeError) -> None:
+    """As `refused`, committed with what is done in `tx`."""
+    await journal.record(
+        tx,
+        exchange.actor,
+        f"FHIR {exchange.method}",
+        resource=_resource(exchange),
+        detail=_detail(exchange, {"code": error.code}),
+        outcome="refused",
+    )
+
+
+def _detail(exchange: Exchange, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"path": "/".join(exchange.path), **facts}
 
 
 def _resource(exchange: Exchange) -> str | None:

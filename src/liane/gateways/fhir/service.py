@@ -128,10 +128,10 @@ async def _serve(exchange: Exchange, language: str) -> Answer:
         return Answer(200, media_type="application/json", content=text.encode())
     if exchange.method == "OPTIONS":
         return Answer(204, headers={"Allow": ", ".join(dispatch.allowed(exchange))})
-    if exchange.method == "POST" and not exchange.path:
-        return await bundles.serve_bundle(exchange, language)
     if deferring.wanted(exchange):
         return await deferring.deferred(exchange)
+    if exchange.method == "POST" and not exchange.path:
+        return await bundles.serve_bundle(exchange, language)
     return await dispatch.run(exchange)
 
 

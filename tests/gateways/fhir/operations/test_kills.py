@@ -1,8 +1,9 @@
-"""Promise: kill -9 of the worker in the middle of an export or an import loses and doubles nothing."""
+"""Promise: kill -9 of the worker loses and doubles nothing of what it answers later."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from liane.access.actor import Actor
 from liane.fhir import definitions
+from liane.fhir import json as fhir_json
 from liane.gateways.fhir.asynchronous import files, requests
 from liane.gateways.fhir.operations.export_asking import Ask
 from liane.store import Database
@@ -116,3 +118,71 @@ async def test_a_killed_worker_imports_each_line_once(
     async with database.reading() as tx:
         rows = await tx.fetch("select body::jsonb -> 'valueQuantity' ->> 'value' as value from record.resource")  # fmt: skip
     assert sorted(int(row["value"]) for row in rows) == list(range(MANY))
+
+
+async def test_a_killed_worker_serves_each_entry_of_a_batch_once(
+    database: Database, test_database: Any, tmp_path: Path
+) -> None:
+    entries = [
+        {
+            "request": {"method": "POST", "url": "Observation"},
+            "resource": observation(valueQuantity={"value": n}),
+        }
+        for n in range(150)
+    ]
+    id_ = await begin_bundle(database, "batch", entries)
+    assert await carried_out_under_kills(database, test_database.app_dsn, tmp_path, id_) > 0
+    async with database.reading() as tx:
+        rows = await tx.fetch("select body::jsonb -> 'valueQuantity' ->> 'value' as value from record.resource")  # fmt: skip
+    assert sorted(int(row["value"]) for row in rows) == list(range(150))
+    assert len(answer_of(tmp_path, id_)["entry"]) == 150
+
+
+async def test_a_transaction_is_carried_out_once_by_workers_killed_at_any_moment(
+    database: Database, test_database: Any, tmp_path: Path
+) -> None:
+    """The first dies while it works, the second right after its commit, the third ends."""
+    entries = [
+        {"request": {"method": "POST", "url": "Observation"}, "resource": observation()}
+        for _ in range(600)
+    ]
+    id_ = await begin_bundle(database, "transaction", entries)
+
+    async def taken() -> bool:
+        return (await request_of(database, id_)).run > 0
+
+    async def finished() -> bool:
+        return (await request_of(database, id_)).finished is not None
+
+    async def settled() -> bool:
+        async with database.reading() as tx:
+            sql = "select count(*) from work.job where kind = 'fhir-bundle'"
+            return bool(await tx.fetchval(sql) == 0)
+
+    for reached in (taken, finished, settled):
+        worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, test_database.app_dsn, str(tmp_path), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+        try:
+            while not await reached():
+                assert worker.returncode is None, "the worker ended by itself"
+                await asyncio.sleep(0.005)
+        finally:
+            worker.send_signal(signal.SIGKILL)
+            await worker.wait()
+    async with database.reading() as tx:
+        ids = {row["id"] for row in await tx.fetch("select id from record.resource")}
+    told = [one["response"]["location"].split("/")[1] for one in answer_of(tmp_path, id_)["entry"]]
+    assert len(told) == 600
+    assert set(told) == ids
+
+
+async def begin_bundle(database: Database, kind: str, entries: list[dict[str, Any]]) -> str:
+    sent = gzip.compress(fhir_json.dump_bytes({"resourceType": "Bundle", "type": kind, "entry": entries}))  # fmt: skip
+    async with database.transaction() as tx:
+        id_ = await requests.begin(tx, ACTOR, "bundle", "test", {"prefer": "", "language": "en"})
+        await requests.keep_sent(tx, id_, sent)
+    return id_
+
+
+def answer_of(home: Path, id_: str) -> Any:
+    (path,) = files.folder_of(home, id_).glob("output-bundle-*.gz")
+    return json.loads(b"".join(files.plain(path)))

@@ -123,6 +123,38 @@ async def _end(tx: Tx, request: Request, result: str | None, failure: str | None
     await jobs.enqueue(tx, TIDY_JOB, request.id, {}, run_at=expires + timedelta(minutes=1))
 
 
+async def keep_sent(tx: Tx, id_: str, sent: bytes) -> None:
+    """Keep the Bundle that the request is about."""
+    await tx.execute(Q.keep_sent, id_, sent)
+
+
+async def sent(tx: Tx, id_: str) -> bytes | None:
+    """The Bundle that the request is about; None when it is answered or cancelled."""
+    kept: bytes | None = await tx.fetchval(Q.sent, id_)
+    return kept
+
+
+async def hold(tx: Tx, request: Request) -> None:
+    """Let nobody cancel the request or begin it again before this commit. Raises `Overtaken`."""
+    if await tx.fetchval(Q.hold, request.id, request.run) is None:
+        raise Overtaken(request.id)
+
+
+async def tell_entry(tx: Tx, id_: str, number: int, told: str) -> None:
+    """Keep what became of an entry of a batch."""
+    await tx.execute(Q.tell_entry, tx.tenant, id_, number, told)
+
+
+async def told_entries(tx: Tx, id_: str) -> list[str]:
+    """What became of the entries of a batch, in their order."""
+    return [row["told"] for row in await tx.fetch(Q.told_entries, id_)]
+
+
+async def forget_entries(tx: Tx, id_: str) -> None:
+    """The answer holds them now."""
+    await tx.execute(Q.forget_entries, id_)
+
+
 async def forget(tx: Tx, id_: str) -> None:
     """Cancelled or expired: nothing is known of it any more."""
     await tx.execute(Q.forget, id_)

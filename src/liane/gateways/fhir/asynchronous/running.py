@@ -16,13 +16,14 @@ from liane.access import journal
 from liane.base.errors import Fault, LianeError, Unavailable
 from liane.gateways.fhir.asynchronous import files, requests
 from liane.gateways.fhir.asynchronous.requests import Overtaken, Request
-from liane.store import Database
+from liane.store import Database, Tx
 from liane.store.jobs import MOST_ATTEMPTS, Handler, Job
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Database, Request], Awaitable[dict[str, Any]]]
-"""Carries a request out; what it returns is the answer (`asynchronous.polling` tells it)."""
+Work = Callable[[Database, Request], Awaitable[dict[str, Any] | None]]
+"""Carries a request out; what it returns is the answer (`asynchronous.polling` tells it), None when
+the work has ended the request by itself (`end`)."""
 
 
 def handler(home: Path, work: Work) -> Handler:
@@ -49,15 +50,21 @@ def handler(home: Path, work: Work) -> Handler:
 
 async def _carried_out(database: Database, request: Request, work: Work) -> None:
     result = await work(database, request)
-    async with database.transaction() as tx:
-        await requests.finish(tx, request, result)
-        await journal.record(
-            tx,
-            request.actor,
-            f"FHIR ${request.kind}",
-            resource=f"$job/{request.id}",
-            detail={"finished": True, "count": result.get("count", 0)},
-        )
+    if result is not None:
+        async with database.transaction() as tx:
+            await end(tx, request, result)
+
+
+async def end(tx: Tx, request: Request, result: dict[str, Any]) -> None:
+    """The answer is there with this commit. Raises `Overtaken`."""
+    await requests.finish(tx, request, result)
+    await journal.record(
+        tx,
+        request.actor,
+        f"FHIR ${request.kind}",
+        resource=f"$job/{request.id}",
+        detail={"finished": True, "count": result.get("count", 0)},
+    )
 
 
 def _final(problem: Exception, job: Job) -> bool:

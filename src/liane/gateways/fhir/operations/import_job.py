@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ Refusal = tuple[int, LianeError]
 
 
 def import_work(
-    services: Services, choices: Choices, writers: dict[str, WriteMany] | None = None
+    services: Services, choices: Choices, writers: Mapping[str, WriteMany] | None = None
 ) -> Work:
     """What the worker does for `$import`."""
 
@@ -61,7 +61,7 @@ class _Run:
         request: Request,
         services: Services,
         choices: Choices,
-        writers: dict[str, WriteMany],
+        writers: Mapping[str, WriteMany],
     ) -> None:
         self.database = database
         self.request = request
