@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from liane.store.search.model import Sort
 from liane.store.search.refusals import refused
+from liane.store.search.steady import Since, Stand
 
 
 class Mark(NamedTuple):
@@ -18,25 +19,33 @@ class Mark(NamedTuple):
 
     rid: int
     at: datetime | None
-    updated: datetime | None
+    updated: datetime
     id: str
+    since: Since
     backwards: bool = False
     values: tuple[Any, ...] = ()
     """What the row is sorted by, when no index has the order."""
 
 
 def encode(
-    sorts: Sequence[Sort], row: Any, values: Sequence[Any] = (), *, backwards: bool = False
+    sorts: Sequence[Sort],
+    edge: Stand,
+    since: Since,
+    *,
+    indexed: bool = False,
+    backwards: bool = False,
 ) -> str:
     """The opaque text of `_cursor`."""
     place = [
         ",".join(sort.name for sort in sorts),
         int(backwards),
-        row["rid"],
-        _told(row["at"]),
-        _told(row["updated"]),
-        row["id"],
-        [_told(value) for value in values],
+        edge.rid,
+        _told(edge.at),
+        _told(edge.updated),
+        edge.id,
+        [] if indexed else [_told(value) for value in edge.values],
+        since.snapshot,
+        _told(since.instant),
     ]
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
@@ -47,7 +56,10 @@ def _told(value: Any) -> Any:
 
 def _read(value: Any) -> Any:
     if isinstance(value, dict):
-        return datetime.fromisoformat(value["t"])
+        instant = datetime.fromisoformat(value["t"])
+        if instant.tzinfo is None:
+            raise ValueError("no zone")
+        return instant
     if value is None or isinstance(value, (str, float, int)):
         return value
     raise ValueError("no value of an order")
@@ -56,23 +68,35 @@ def _read(value: Any) -> Any:
 def decode(text: str, sorts: Sequence[Sort]) -> Mark:
     """The place in a `_cursor`; raises `Invalid` when it is not one of this order."""
     try:
-        if len(text) > 4000:
+        if len(text) > 8000:
             raise ValueError("too long")
         place = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        names, backwards, rid, at, updated, id_, values = place
+        names, backwards, rid, at, updated, id_, values, snapshot, instant = place
         mark = Mark(
-            int(rid), _read(at), _read(updated), str(id_), bool(backwards),
+            int(rid), None if at is None else _instant(at), _instant(updated), str(id_),
+            Since(str(snapshot), _instant(instant)).checked(), bool(backwards),
             tuple(_read(value) for value in values),
         )  # fmt: skip
-        if not isinstance(mark.updated, datetime) or "\0" in text + mark.id:
-            raise ValueError("no instant")
+        if "\0" in text + mark.id:
+            raise ValueError("no text")
         if any(isinstance(value, str) and "\0" in value for value in mark.values):
             raise ValueError("no text")
-    except (binascii.Error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (
+        binascii.Error, ValueError, TypeError, KeyError, AttributeError, RecursionError,
+        OverflowError,
+    ):  # fmt: skip
         raise _foreign() from None
     if names != ",".join(sort.name for sort in sorts) or abs(mark.rid) >= 1 << 62:
         raise _foreign()
     return mark
+
+
+def _instant(value: Any) -> datetime:
+    """An instant with its zone, so that instants can be compared."""
+    read = _read(value)
+    if not isinstance(read, datetime):
+        raise TypeError("no instant")
+    return read
 
 
 def _foreign() -> Exception:

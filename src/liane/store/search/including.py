@@ -12,7 +12,7 @@ from liane.store.database import Tx
 from liane.store.keys import key, one_patient
 from liane.store.search import known
 from liane.store.search.model import Include, Query, Sight
-from liane.store.search.running import version_of
+from liane.store.search.paging import version_of
 from liane.store.search.sqltext import Arguments
 from liane.store.search.visible import seen
 from liane.store.versions import Version

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from liane.store.database import Tx
 from liane.store.keys import key
 from liane.store.search.compartments import in_compartment
-from liane.store.search.cursors import Mark, decode, encode
+from liane.store.search.cursors import Mark, decode
 from liane.store.search.model import Page, Query, Restriction, Sight, Sort, sight_of
+from liane.store.search.paging import COLUMNS, Order, page_of, refuse_other_values
 from liane.store.search.parsing import parse_query
 from liane.store.search.planning import (
     Plan,
@@ -20,9 +20,12 @@ from liane.store.search.planning import (
     moments_hold,
     plan_for,
     stream_of,
+    tests_of,
 )
-from liane.store.search.refusals import refused
 from liane.store.search.sorting import Place, after, beyond, column_order, order_by, places
+from liane.store.search.sqltext import Arguments
+from liane.store.search.steady import SNAPSHOT, Stand, moved
+from liane.store.search.visible import seen
 from liane.store.search.ways import Condition, all_of
 from liane.store.versions import Version
 
@@ -32,8 +35,6 @@ WALKED_FIRST = 400
 """So many rows are walked along the order before a way that reads very much is taken."""
 COUNTED_EXACTLY = 20_000
 """An estimate is exact up to here."""
-
-COLUMNS = "r.rid, r.at, r.type, r.id, r.version, r.updated, false as deleted, r.body, r.patient"
 
 
 async def run(tx: Tx, query: Query, restriction: Restriction | Sight | None = None) -> Page:
@@ -51,19 +52,6 @@ async def run(tx: Tx, query: Query, restriction: Restriction | Sight | None = No
         return Page([], total=total)
     page = await asking.page()
     return replace(page, included=await included(tx, query, page.versions, sight), total=total)
-
-
-def version_of(row: Any) -> Version:
-    """The version in a row of a search."""
-    return Version(
-        row["type"],
-        row["id"],
-        row["version"],
-        row["updated"],
-        row["deleted"],
-        row["body"],
-        patient=row["patient"],
-    )
 
 
 class Asked:
@@ -104,21 +92,36 @@ class Asked:
 
     async def page(self) -> Page:
         """One page, with the cursors of its neighbours."""
-        query = self.query
+        query, whole = self.query, self.conditions
         mark = None if query.cursor is None else decode(query.cursor, query.sorts)
-        if self.indexed:
-            rows, more = await self._walked(mark)
-            values: list[Sequence[Any]] = [()] * len(rows)
-        else:
-            rows, more, values = await self._sorted(mark)
-        before = mark is not None and (not mark.backwards or more)
-        behind = more if mark is None or not mark.backwards else True
-        following = previous = None
-        if rows and behind:
-            following = encode(query.sorts, rows[-1], values[-1])
-        if rows and before:
-            previous = encode(query.sorts, rows[0], values[0], backwards=True)
-        return Page([version_of(row) for row in rows], [], None, following, previous)
+        if mark is not None:
+            self.conditions = [*whole, mark.since.condition()]
+        rows = await (self._walked(mark) if self.indexed else self._sorted(mark))
+        # Only now: what is written between the two statements must be in one of them.
+        changed = [] if mark is None else await self._moved(mark, whole)
+        order = Order(query.sorts, indexed=self.indexed)
+
+        async def read(rids: list[int]) -> list[Any]:
+            a = Arguments()
+            tests = [*self._tests(a, whole), f"r.rid = any({a.add(rids, 'bigint[]')})"]
+            sql = f"select {COLUMNS} from record.resource r where {' and '.join(tests)}"  # noqa: S608
+            return await a.fetch(self.tx, sql)
+
+        return await page_of(self.tx, query, order, mark, rows, changed, read)
+
+    def _tests(self, a: Arguments, conditions: Sequence[Condition]) -> list[str]:
+        """Everything that is asked of a row, wherever it comes from."""
+        tests = seen(a, "r", self.query.type, self.sight)
+        for one in conditions:
+            tests += tests_of(one, a, "r", leads=False)
+        return tests
+
+    async def _moved(self, mark: Mark, conditions: Sequence[Condition]) -> list[Stand]:
+        """The rows that were written since the first page, where it would have shown them."""
+        query, a = self.query, Arguments()
+        kept = places(query.type, query.sorts, self.tx.tenant, "p")
+        where = " and ".join(self._tests(a, conditions))
+        return await moved(self.tx, mark.since, query.sorts, kept, a, where)
 
     async def _plan(self, leader: Condition | None, *, by_date: bool) -> Plan:
         bounded = (
@@ -147,14 +150,13 @@ class Asked:
         plan.probes = self.probes
         return plan
 
-    async def _walked(self, mark: Mark | None) -> tuple[list[Any], bool]:
+    async def _walked(self, mark: Mark | None) -> list[Any]:
         """A page in an order that an index has; going backwards is the opposite order."""
         plan = await self.plan()
         sort = self.query.sort
         if sort.column == "at" and sort.asked and sort.descending:
             return await self._undated_last(plan, mark)
-        rows = await self._stretch(plan, sort, mark, self.query.count + 1)
-        return cut(rows, self.query.count, mark)
+        return await self._stretch(plan, sort, mark, self.query.count + 1)
 
     async def _stretch(
         self, plan: Plan, sort: Sort, mark: Mark | None, count: int, *more: str
@@ -176,7 +178,8 @@ class Asked:
         order = column_order(turned, stream=plan.streamed)
         source = plan.rows_of(plan.stream) if plan.streamed else plan.source
         where = " and ".join(tests) or "true"
-        return f"select {COLUMNS} from {source} where {where} order by {order} limit {limit}"  # noqa: S608
+        columns = COLUMNS if self.query.cursor else f"{COLUMNS}, {SNAPSHOT}"
+        return f"select {columns} from {source} where {where} order by {order} limit {limit}"  # noqa: S608
 
     async def statement(self) -> tuple[Plan, str]:
         """The way of the first page and its SQL, for explanations."""
@@ -204,19 +207,20 @@ class Asked:
         first = f"(select * from {walk.stream} k{start} order by {order} limit {WALKED_FIRST})"  # noqa: S608
         source = walk.rows_of(first)
         limit = a.add(count, "bigint")
-        sql = f"select {COLUMNS} from {source} where {walk.where} order by {order} limit {limit}"  # noqa: S608
+        columns = COLUMNS if self.query.cursor else f"{COLUMNS}, {SNAPSHOT}"
+        sql = f"select {columns} from {source} where {walk.where} order by {order} limit {limit}"  # noqa: S608
         return await a.fetch(self.tx, sql)
 
-    async def _undated_last(self, plan: Plan, mark: Mark | None) -> tuple[list[Any], bool]:
+    async def _undated_last(self, plan: Plan, mark: Mark | None) -> list[Any]:
         """Newest first as the client asked it: rows without a date stand at the end."""
         count = self.query.count
         backwards = mark is not None and mark.backwards
         if mark is None:
             rows = await self._stretch(plan, self.query.sort, None, count + 1)
             if len(rows) <= count:
-                return [*_dated(rows), *_undated(rows)], False
+                return [*_dated(rows), *_undated(rows)]
             if not _undated(rows):
-                return cut(rows, count, None)
+                return rows
         dated, undated = "r.at is not null", "r.at is null"
         parts = [undated, dated] if backwards else [dated, undated]
         if mark is not None and (mark.at is None) != (parts[0] == undated):
@@ -225,24 +229,17 @@ class Asked:
         for n, part in enumerate(parts):
             here = mark if n == 0 else None
             if here is None and backwards:
-                here = _END
+                here = None if mark is None else mark._replace(rid=_END, at=None)
             found += await self._stretch(plan, self.query.sort, here, count + 1 - len(found), part)
             if len(found) > count:
                 break
-        return cut(found, count, mark)
+        return found
 
-    async def _sorted(self, mark: Mark | None) -> tuple[list[Any], bool, list[Sequence[Any]]]:
+    async def _sorted(self, mark: Mark | None) -> list[Any]:
         """A page in an order that no index has: the values are read, then sorted."""
-        query = self.query
         plan = await self.plan()
-        a = plan.arguments
-        kept = places(query.type, query.sorts, self.tx.tenant)
-        sql = self._sorted_statement(plan, kept, mark)
-        rows, more = cut(await a.fetch(self.tx, sql), query.count, mark)
-        values: list[Sequence[Any]] = [
-            [row[f"s{n}"] for n in range(1, len(kept) + 1)] for row in rows
-        ]
-        return rows, more, values
+        kept = places(self.query.type, self.query.sorts, self.tx.tenant)
+        return await plan.arguments.fetch(self.tx, self._sorted_statement(plan, kept, mark))
 
     def _sorted_statement(self, plan: Plan, kept: Sequence[Place], mark: Mark | None) -> str:
         query, a = self.query, plan.arguments
@@ -258,7 +255,8 @@ class Asked:
         order = order_by(kept, backwards=backwards)
         outer = ", ".join(f"o.{part.strip()}" for part in order.split(","))
         return (
-            f"select {COLUMNS}, {names} from (select * from ({keyed}) s{where} order by {order} "  # noqa: S608
+            f"select {COLUMNS}, {names}, {SNAPSHOT} "  # noqa: S608
+            f"from (select * from ({keyed}) s{where} order by {order} "
             f"limit {limit}) o join record.resource r on r.rid = o.rid order by {outer}"
         )
 
@@ -269,7 +267,7 @@ def _turned(sort: Sort, mark: Mark | None) -> Sort:
     return replace(sort, descending=sort.descending != backwards)
 
 
-_END = Mark(-1, None, None, "", backwards=True)
+_END = -1
 """Going backwards from beyond the last row."""
 
 
@@ -279,31 +277,6 @@ def _dated(rows: Sequence[Any]) -> list[Any]:
 
 def _undated(rows: Sequence[Any]) -> list[Any]:
     return [row for row in rows if row["at"] is None]
-
-
-def cut(rows: Sequence[Any], count: int, mark: Mark | None) -> tuple[list[Any], bool]:
-    """The page, in the order of the client, and whether more lies beyond it."""
-    kept = list(rows[:count])
-    if mark is not None and mark.backwards:
-        kept.reverse()
-    return kept, len(rows) > count
-
-
-_KINDS = {"timestamptz": datetime, "float8": (int, float), "text": str}
-
-
-def refuse_other_values(kept: Sequence[Place], mark: Mark) -> None:
-    """Raise `Invalid` when the cursor holds values of another kind than the order has."""
-    fits = len(kept) == len(mark.values) and all(
-        value is None or isinstance(value, _KINDS[place.cast])  # type: ignore[arg-type]
-        for place, value in zip(kept, mark.values, strict=False)
-    )
-    if not fits:
-        raise refused(
-            "_cursor ne vient pas de cette recherche.",
-            "_cursor is not of this search.",
-            ["_cursor"],
-        )
 
 
 def _by_keys_alone(

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from liane.fhir import definitions
 from liane.store.database import Tx
 from liane.store.search.compartments import in_compartment, whole_compartment
-from liane.store.search.cursors import decode, encode
+from liane.store.search.cursors import Mark, decode
 from liane.store.search.including import included
 from liane.store.search.model import Criterion, Page, Query, Restriction, Sight
+from liane.store.search.paging import COLUMNS, Order, page_of, refuse_other_values
 from liane.store.search.planning import conditions_of, tests_of
-from liane.store.search.running import COLUMNS, cut, refuse_other_values, version_of
 from liane.store.search.sorting import beyond, order_by, places
 from liane.store.search.sqltext import Arguments
+from liane.store.search.steady import SNAPSHOT, Stand, moved
 from liane.store.search.visible import seen
 from liane.store.search.ways import TENANT, Condition, Way, all_of
 
 _OF_THE_ROW = frozenset({"_id", "_lastUpdated"})
 
-Part = tuple[str, list[Condition]]
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows `r` of some types that are equally open, and what is asked of them."""
+
+    type: str
+    where: str
+    labels: tuple[str, ...]
+    leader: str
 
 
 async def run_several(tx: Tx, query: Query, sight: Sight) -> Page:
     """One page over several types, with its total and its included neighbours."""
-    asked = _Several(tx, query, sight)
+    asked = Several(tx, query, sight)
     await asked.prepare()
     total = await asked.total() if query.total or query.only_total else None
     if query.only_total:
@@ -35,12 +44,14 @@ async def run_several(tx: Tx, query: Query, sight: Sight) -> Page:
     return replace(page, included=await included(tx, query, page.versions, sight), total=total)
 
 
-class _Several:
+class Several:
+    """One question to several types."""
+
     def __init__(self, tx: Tx, query: Query, sight: Sight) -> None:
         self.tx = tx
         self.query = query
         self.sight = sight
-        self.sources: list[str] = []
+        self.sources: list[Source] = []
         self.a = Arguments()
 
     async def prepare(self) -> None:
@@ -76,7 +87,7 @@ class _Several:
                 way = whole_compartment(self.tx.tenant, types, self.query.compartment)
             tests = [f"r.tenant = {TENANT}", f"r.type = any({self.a.add(types, 'text[]')})"]
             tests += seen(self.a, "r", types[0], self.sight)[2:]
-            self._source(tests, conditions, None, way)
+            self._source(tests, conditions, None, way, types[0])
 
     def _openness(self, type_: str) -> Any:
         """Types that are equally open share a source."""
@@ -102,51 +113,73 @@ class _Several:
         conditions: Sequence[Condition],
         leader: Condition | None,
         way: Way | None,
-        type_: str = "",
+        type_: str,
     ) -> None:
         if way is not None:
             tests.append(f"r.rid in ({way(self.a)})")
         for one in conditions:
             tests += tests_of(one, self.a, "r", leads=one is leader)
-        kept = places(type_, self.query.sorts, self.tx.tenant)
-        named = ", ".join(f"{place.sql} as s{n}" for n, place in enumerate(kept, 1))
-        self.sources.append(
-            f"select r.rid, {named} from record.resource r where {' and '.join(tests)}"  # noqa: S608 - names are ours, values are arguments
-        )
+        labels = tuple(one.label for one in conditions)
+        chosen = leader.label if leader is not None else ""
+        self.sources.append(Source(type_, " and ".join(tests), labels, chosen))
 
     async def total(self) -> int:
         """How many there are in all the types."""
-        counts = " + ".join(f"(select count(*) from ({one}) q)" for one in self.sources)  # noqa: S608
+        counts = " + ".join(
+            f"(select count(*) from record.resource r where {one.where})"  # noqa: S608 - names are ours, values are arguments
+            for one in self.sources
+        )
         return int((await self.a.fetch(self.tx, f"select {counts} as n"))[0]["n"])
 
     async def page(self) -> Page:
         """One page of all the types together."""
-        query, a = self.query, self.a
+        query = self.query
         mark = None if query.cursor is None else decode(query.cursor, query.sorts)
+        rows = await self.a.fetch(self.tx, self.statement(mark))
+        # Only now: what is written between the two statements must be in one of them.
+        changed = [] if mark is None else await self._moved(mark)
+        order = Order(query.sorts, indexed=False)
+        return await page_of(self.tx, query, order, mark, rows, changed, self._read)
+
+    def statement(self, mark: Mark | None) -> str:
+        """The SQL of one page."""
+        query, a = self.query, self.a
         kept = places(query.types[0], query.sorts, self.tx.tenant)
         backwards = mark is not None and mark.backwards
-        where = ""
+        where, steady = "", ""
         if mark is not None:
             refuse_other_values(kept, mark)
             where = f" where {beyond(kept, mark.values, mark.rid, a, backwards=backwards)}"
+            steady = f" and not {mark.since.changed(a, 'r')}"
         order = order_by(kept, backwards=backwards)
         limit = a.add(query.count + 1, "bigint")
-        parts = [
-            f"(select * from ({one}) q{where} order by {order} limit {limit})"  # noqa: S608
-            for one in self.sources
-        ]
+        parts = []
+        for one in self.sources:
+            own = places(one.type, query.sorts, self.tx.tenant)
+            named = ", ".join(f"{place.sql} as s{n}" for n, place in enumerate(own, 1))
+            keyed = f"select r.rid, {named} from record.resource r where {one.where}{steady}"  # noqa: S608
+            parts.append(f"(select * from ({keyed}) q{where} order by {order} limit {limit})")  # noqa: S608
         names = ", ".join(f"o.s{n}" for n in range(1, len(kept) + 1))
         outer = ", ".join(f"o.{part.strip()}" for part in order.split(","))
-        sql = (
-            f"select {COLUMNS}, {names} from (select * from ({' union all '.join(parts)}) u "  # noqa: S608
+        return (
+            f"select {COLUMNS}, {names}, {SNAPSHOT} "  # noqa: S608
+            f"from (select * from ({' union all '.join(parts)}) u "
             f"order by {order} limit {limit}) o join record.resource r on r.rid = o.rid "
             f"order by {outer}"
         )
-        rows, more = cut(await a.fetch(self.tx, sql), query.count, mark)
-        values = [[row[f"s{n}"] for n in range(1, len(kept) + 1)] for row in rows]
-        following = previous = None
-        if rows and (more or backwards):
-            following = encode(query.sorts, rows[-1], values[-1])
-        if rows and mark is not None and (more or not backwards):
-            previous = encode(query.sorts, rows[0], values[0], backwards=True)
-        return Page([version_of(row) for row in rows], [], None, following, previous)
+
+    async def _moved(self, mark: Mark) -> list[Stand]:
+        """The rows that were written since the first page, where it would have shown them."""
+        sorts, found = self.query.sorts, list[Stand]()
+        for one in self.sources:
+            kept = places(one.type, sorts, self.tx.tenant, "p")
+            found += await moved(self.tx, mark.since, sorts, kept, self.a, one.where)
+        return found
+
+    async def _read(self, rids: list[int]) -> list[Any]:
+        chosen = self.a.add(rids, "bigint[]")
+        parts = [
+            f"select {COLUMNS} from record.resource r where {one.where} and r.rid = any({chosen})"  # noqa: S608
+            for one in self.sources
+        ]
+        return await self.a.fetch(self.tx, " union all ".join(parts))

@@ -66,22 +66,22 @@ class Place:
     """Every row has one."""
 
 
-def places(type_: str, sorts: Sequence[Sort], tenant: int) -> list[Place]:
+def places(type_: str, sorts: Sequence[Sort], tenant: int, row: str = "r") -> list[Place]:
     """The values by which rows are sorted, when no index has their order."""
     found = []
     for sort in sorts:
         match sort.column:
             case "at":
-                found.append(Place("r.at", "timestamptz", sort.descending))
+                found.append(Place(f"{row}.at", "timestamptz", sort.descending))
             case "updated":
-                found.append(Place("r.updated", "timestamptz", sort.descending, always=True))
+                found.append(Place(f"{row}.updated", "timestamptz", sort.descending, always=True))
             case "id":
-                found.append(Place("r.id", "text", sort.descending, always=True))
+                found.append(Place(f"{row}.id", "text", sort.descending, always=True))
             case _:
                 parameter = known.parameter(type_, sort.param or "", tenant)
                 if parameter is None:
                     raise ValueError(f"{type_} has no parameter {sort.param}")
-                sql, cast = bodies.sort_value(parameter, "r", descending=sort.descending)
+                sql, cast = bodies.sort_value(parameter, row, descending=sort.descending)
                 found.append(Place(sql, cast, sort.descending))
     return found
 
