@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from liane.access.relations import RelationRow, replace_for_encounter
+from liane.gateways.fhir.operations import everything
+from liane.store import Database
 from tests.gateways.fhir.conftest import Fhir, observation, patient
 
 
@@ -62,10 +66,10 @@ async def chart(fhir: Fhir) -> Fhir:
     return fhir
 
 
-async def pages(fhir: Fhir, path: str) -> list[str]:
+async def pages(fhir: Fhir, path: str, token: str = "all") -> list[str]:
     found = []
     while path:
-        answer = await fhir("GET", path)
+        answer = await fhir("GET", path, token=token)
         assert answer.status_code == 200, answer.text
         bundle = answer.json()
         found += [
@@ -153,3 +157,52 @@ async def test_absent_and_forbidden(chart: Fhir) -> None:
             nobody = await chart("GET", path.replace("1/", "9/"), token=token)
             assert hidden.status_code == nobody.status_code == 404, (path, token)
             assert hidden.text.replace("1", "9") == nobody.text
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 500])
+async def test_all_patients_follow_one_another(chart: Fhir, count: int) -> None:
+    found = await pages(chart, f"/Patient/$everything?_count={count}")
+    own = [name for name in found if name not in HOUSE]
+    assert len(own) == len(set(own))
+    assert set(found) == OWN | HOUSE | {"Patient/p2", "Observation/other"}
+    assert found[-2:] == ["Patient/p2", "Observation/other"]
+
+
+async def test_a_page_of_all_patients_names_nothing_twice(chart: Fhir) -> None:
+    await put(chart, encounter("e3", "2026-01-01") | {"subject": {"reference": "Patient/p2"}})
+    found = await pages(chart, "/Patient/$everything")
+    assert len(found) == len(set(found))
+    only = await pages(
+        chart, "/Patient/$everything?_type=Encounter&start=2026-01-01&end=2026-12-31"
+    )
+    assert only == ["Encounter/e2", "Encounter/e3"]
+
+
+async def test_pages_of_more_patients_than_one_page_begins(
+    fhir: Fhir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(everything, "PATIENTS", 2)
+    for n in range(5):
+        await put(fhir, patient(id=f"p{n}"))
+    found = await pages(fhir, "/Patient/$everything")
+    assert found == [f"Patient/p{n}" for n in range(5)]
+
+
+async def test_of_all_patients_only_those_open_to_the_reader(
+    chart: Fhir, database: Database
+) -> None:
+    assert await pages(chart, "/Patient/$everything", token="chu") == []
+    async with database.transaction() as tx:
+        tie = RelationRow("present", tx.now - timedelta(days=1), establishment="chu")
+        await replace_for_encounter(tx, "p2", "e9", [tie])
+    for count in (1, 500):
+        found = await pages(chart, f"/Patient/$everything?_count={count}", token="chu")
+        assert found == ["Patient/p2", "Observation/other"]
+    assert (await chart("GET", "/Patient/$everything", token="reader")).status_code == 403
+    # A place within a patient that is hidden begins with the next one that is not.
+    place = "/Patient/$everything?_cursor=ap1~o0"
+    assert await pages(chart, place, token="chu") == ["Patient/p2", "Observation/other"]
+    for wrong in ("x", "a", "a~o1", "ap1~x", "a%2F~o1"):
+        refused = await chart("GET", f"/Patient/$everything?_cursor={wrong}")
+        assert refused.status_code == 400, wrong
+    assert (await chart("GET", "/Encounter/$everything")).status_code in (400, 404, 405)

@@ -112,6 +112,23 @@ async def test_statistics_are_those_of_the_values(lab: Fhir) -> None:
     assert found["20-percent"]["value"] == pytest.approx(3.9)
 
 
+async def test_skew_and_kurtosis_are_those_of_a_sample(lab: Fhir) -> None:
+    (told,) = await stats(lab, "subject=Patient/p1&code=2823-3&statistic=skew,kurtosis")
+    found = {c["code"]["coding"][0]["code"]: c["valueQuantity"] for c in told["component"]}
+    values = [3.1, 3.9, 4.4, 4.0, 5.25, 4.1]
+    n, mean, deviation = len(values), statistics.mean(values), statistics.stdev(values)
+    third = sum(((value - mean) / deviation) ** 3 for value in values)
+    fourth = sum(((value - mean) / deviation) ** 4 for value in values)
+    skew = n / ((n - 1) * (n - 2)) * third
+    kurtosis = n * (n + 1) / ((n - 1) * (n - 2) * (n - 3)) * fourth - 3 * (n - 1) ** 2 / (
+        (n - 2) * (n - 3)
+    )
+    assert found["skew"] == {"value": pytest.approx(skew, abs=1e-6)}
+    assert found["kurtosis"] == {"value": pytest.approx(kurtosis, abs=1e-6)}
+    (few,) = await stats(lab, "subject=Patient/p1&code=2951-2&statistic=skew,kurtosis")
+    assert all("dataAbsentReason" in c for c in few["component"])
+
+
 async def test_period_sources_and_nothing_found(lab: Fhir) -> None:
     body = {
         "resourceType": "Parameters",

@@ -28,6 +28,7 @@ _PLAIN = {
 _COUNTS = {"count": "numbers", "total-count": "every"}
 _SHARES = {"20-percent": 0.2, "80-percent": 0.8, "4-lower": 0.25, "4-upper": 0.75, "4-dev": 0.0,
            "5-1": 0.2, "5-2": 0.4, "5-3": 0.6, "5-4": 0.8}  # fmt: skip
+_SHAPES = ("skew", "kurtosis")
 _ACCEPTED = (
     "subject", "patient", "code", "coding", "system", "duration", "period", "start", "end",
     "statistic", "include", "limit",
@@ -61,7 +62,7 @@ async def serve(exchange: Exchange, tx: Tx) -> Answer:
 
 
 def _statistics(names: list[str]) -> list[str]:
-    known = [*_PLAIN, *_COUNTS, *_SHARES]
+    known = [*_PLAIN, *_COUNTS, *_SHARES, *_SHAPES]
     for name in names:
         if name not in known:
             listed = ", ".join(known)
@@ -142,13 +143,15 @@ def _component(name: str, row: Any) -> dict[str, Any]:
         return {**coded, "dataAbsentReason": reason}
     sample = loads(row["sample"])
     unit = {key: sample[key] for key in ("unit", "system", "code") if key in sample}
-    if name == "variance":
+    if name == "variance" or name in _SHAPES:
         unit = {}
     return {**coded, "valueQuantity": {"value": _rounded(value), **unit}}
 
 
 def _value(name: str, row: Any) -> Decimal | None:
-    if name in _PLAIN:
+    if name in _SHAPES:
+        value = _shape(name, row)
+    elif name in _PLAIN:
         value = row[_PLAIN[name]]
     elif name == "4-dev":
         lower, upper = (row["shares"][list(_SHARES).index(n)] for n in ("4-lower", "4-upper"))
@@ -156,6 +159,24 @@ def _value(name: str, row: Any) -> Decimal | None:
     else:
         value = row["shares"][list(_SHARES).index(name)]
     return None if value is None else Decimal(str(value))
+
+
+def _shape(name: str, row: Any) -> Decimal | None:
+    """Skewness (G1) and excess kurtosis (G2) of a sample, as statistics programs give them.
+
+    Joanes and Gill, "Comparing measures of sample skewness and kurtosis", 1998; none for fewer than
+    three or four numbers, nor when all are equal.
+    """
+    n: Decimal = Decimal(row["numbers"])
+    squares: Decimal = row["squares"]
+    if n < (3 if name == "skew" else 4) or not squares:
+        return None
+    variance = squares / n
+    if name == "skew":
+        plain: Decimal = row["cubes"] / n / (variance * variance.sqrt())
+        return plain * (n * (n - 1)).sqrt() / (n - 2)
+    excess: Decimal = row["fourths"] / n / (variance * variance) - 3
+    return ((n + 1) * excess + 6) * (n - 1) / ((n - 2) * (n - 3))
 
 
 def _rounded(value: Decimal) -> Decimal:

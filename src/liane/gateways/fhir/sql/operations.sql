@@ -12,6 +12,13 @@ where r.tenant = current_setting('liane.tenant')::smallint and r.patient = $1
   and {during} and {stay}
 order by r.type <> 'Patient', r.rid limit $3;
 
+-- name: next_patients
+-- The patients that {limit} lets through, in the order of their ids, after $1 (itself too with $2).
+select r.id from record.resource r
+where r.tenant = current_setting('liane.tenant')::smallint and r.type = 'Patient'
+  and r.id >= $1 and (r.id > $1 or $2) and {limit}
+order by r.id limit $3;
+
 -- name: during
 -- Whether the care a row speaks of meets the stretch from $6 to $7.
 case
@@ -116,9 +123,12 @@ select unit, (array_agg(quantity order by at desc nulls last) filter (where numb
   count(*) as every, count(number) as numbers, min(number) as low, max(number) as high,
   sum(number) as sum, avg(number) as mean, stddev_samp(number) as deviation,
   var_samp(number) as variance,
+  sum((number - middle) ^ 2) as squares, sum((number - middle) ^ 3) as cubes,
+  sum((number - middle) ^ 4) as fourths,
   percentile_cont($5::float8[]) within group (order by number) as shares,
   percentile_cont(0.5) within group (order by number) as median
-from found group by unit order by numbers desc, unit;
+from (select found.*, avg(number) over (partition by unit) as middle from found) found
+group by unit order by numbers desc, unit;
 
 -- name: last_rows
 -- The Observations that statistics were made of, latest first.
