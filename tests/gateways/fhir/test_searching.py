@@ -142,6 +142,21 @@ async def test_only_administrators_see_the_plan(fhir: Fhir) -> None:
     assert (await fhir("GET", "/Observation?_explain=true", token="nurse")).status_code == 403
 
 
+async def test_the_plan_over_several_types(fhir: Fhir) -> None:
+    await given(fhir, 3)
+    asked = "?_type=Observation,DiagnosticReport&code=718-7&_explain=true"
+    explained = await fhir("GET", asked)
+    assert explained.status_code == 200, explained.text
+    told = {one["name"]: one for one in explained.json()["parameter"]}
+    assert told["leader"]["valueString"] == "Observation: code, DiagnosticReport: code"
+    assert told["index"]["valueString"]
+    assert "record.ix where h = any" in told["sql"]["valueString"]
+    assert "718-7" not in explained.text
+    grouped = await fhir("GET", "?_type=Observation,Patient&_explain=true")
+    assert grouped.json()["parameter"][0]["valueString"] == "_sort=-updated"
+    assert (await fhir("GET", asked, token="nurse")).status_code == 403
+
+
 async def test_a_token_for_one_type_infers_nothing_of_another(
     fhir: Fhir, database: Database
 ) -> None:
