@@ -152,3 +152,34 @@ async def test_a_whole_walk_puts_lost_keys_back(own: Database) -> None:
         (one,) = await custom.refresh(tx)
         assert 1 not in await tx.fetchval("select keys from record.resource")
     assert (one.state, one.done, one.total) == ("done", 1, 1)
+
+
+async def test_a_whole_walk_takes_away_what_is_filed_wrongly(
+    own: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dates, numbers and texts under which a resource should not be found."""
+    await write(own, *(patient(n, 40) | {"birthDate": f"19{n:02}-05-04"} for n in range(10, 60)))
+    monkeypatch.setattr(indexing, "WINDOW", 17)
+    named = {"name": [{"family": "Dupont"}]}
+    await write(own, patient(1, 40) | {"birthDate": "1950-02-03"} | named)
+    tables = ("ix_date", "ix_number", "ix_text")
+    async with own.transaction() as tx:
+        before = [set(await tx.fetch(f"select * from record.{one}")) for one in tables]
+        await tx.execute(
+            "insert into record.ix_date select h, low + 86400000, high + 86400000, rid "
+            "from record.ix_date"
+        )
+        await tx.execute("insert into record.ix_number select 7, 3, 3, rid from record.resource")
+        await tx.execute(
+            "insert into record.ix_text select tenant, h, 'martin', rid from record.ix_text"
+        )
+    assert "p1" in await found(own, "family=martin")
+    assert "p1" in await found(own, "birthdate=1950-02-04")
+    async with own.transaction() as tx:
+        await indexing.begin_whole(tx, ["Patient"])
+    await work(own)
+    assert await found(own, "family=martin") == set()
+    assert await found(own, "family=dupont") == {"p1"}
+    async with own.reading() as tx:
+        after = [set(await tx.fetch(f"select * from record.{one}")) for one in tables]
+    assert after == before

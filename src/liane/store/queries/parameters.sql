@@ -122,3 +122,30 @@ where x.h = u.h and x.low = u.low and x.high = u.high and x.rid = u.rid;
 delete from record.ix_text x using unnest($1::bigint[], $2::text[], $3::bigint[]) as u(h, value, rid)
 where x.tenant = current_setting('liane.tenant')::smallint
   and x.h = u.h and x.value = u.value and x.rid = u.rid;
+
+-- name: window
+-- The last of the next $3 resources after row $1 of some types ($2).
+select max(rid) from (
+  select rid from record.resource
+  where tenant = current_setting('liane.tenant')::smallint and rid > $1 and type = any($2::text[])
+  order by rid limit $3
+) w;
+
+-- name: held_dates
+-- Dates of the resources of some types ($3) from one row to another.
+select x.rid, x.h, x.low, x.high from record.ix_date x join record.resource r on r.rid = x.rid
+where x.rid > $1 and x.rid <= $2 and r.type = any($3::text[])
+  and r.tenant = current_setting('liane.tenant')::smallint;
+
+-- name: held_numbers
+-- Numbers of the resources of some types from one row to another.
+select x.rid, x.h, x.low, x.high from record.ix_number x join record.resource r on r.rid = x.rid
+where x.rid > $1 and x.rid <= $2 and r.type = any($3::text[])
+  and r.tenant = current_setting('liane.tenant')::smallint;
+
+-- name: held_texts
+-- Texts of the resources of some types from one row to another.
+select x.rid, x.h, x.value from record.ix_text x join record.resource r on r.rid = x.rid
+where x.rid > $1 and x.rid <= $2 and r.type = any($3::text[])
+  and x.tenant = current_setting('liane.tenant')::smallint
+  and r.tenant = current_setting('liane.tenant')::smallint;

@@ -25,6 +25,10 @@ BATCH = 200
 WHOLE = "$reindex"
 """The id of a run over everything."""
 PATIENCE_SECONDS = 600.0
+WINDOW = 20_000
+"""For so many resources at once a walk over everything reads the dates, numbers and texts they are
+filed under: these tables lead from values to rows, so each window reads them whole.
+"""
 
 Change = Callable[[str, dict[str, Any]], tuple[Keys, Keys | None]]
 """Given a type and a resource: the keys to add and those to remove; None: all others."""
@@ -42,7 +46,9 @@ async def run_job(database: Database, job: jobs.Job) -> None:
     tenant = database.tenant
     if custom.kind == "*":
         types = list(custom.bases)
-        await _walk(database, id_, types, lambda _type, body: (keys_of(tenant, body), None))
+        await _walk(
+            database, id_, types, lambda _type, body: (keys_of(tenant, body), None), Held(types)
+        )
         await _turn(database, id_, "done")
     elif custom.state == "removing":
         gone = [one for one in (custom, former) if one is not None]
@@ -92,7 +98,38 @@ def _keys(tenant: int, type_: str, resource: dict[str, Any], customs: Sequence[C
     return keys_of_values(tenant, type_, found)
 
 
-async def _walk(database: Database, id_: str, types: list[str], change: Change) -> None:
+class Held:
+    """Under which dates, numbers and texts are the next rows filed, rightly or not?"""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        self.types = list(types)
+        self.end = -1
+        self.rows: dict[int, Keys] = {}
+
+    async def reach(self, database: Database, start: int) -> None:
+        """Know the rows after `start`, up to `end`; whatever is written later is right."""
+        if start < self.end:
+            return
+        self.rows = {}
+        async with database.reading() as tx:
+            end = await tx.fetchval(Q.window, start, self.types, WINDOW)
+            self.end = start if end is None else end
+            for what in ("dates", "numbers", "texts"):
+                for rid, *value in await tx.fetch(Q[f"held_{what}"], start, self.end, self.types):
+                    getattr(self.rows.setdefault(rid, Keys()), what).add(tuple(value))
+
+    def beside(self, rid: int, stored: set[int], wanted: Keys) -> Keys:
+        """What the row is filed under and should not be."""
+        held = self.rows.get(rid, Keys())
+        rest = stored - wanted.all
+        return Keys(
+            all=rest, indexed=rest, dates=held.dates, numbers=held.numbers, texts=held.texts
+        )
+
+
+async def _walk(
+    database: Database, id_: str, types: list[str], change: Change, held: Held | None = None
+) -> None:
     async with database.transaction() as tx:
         total = await tx.fetchval(Q.how_many, types)
         row = await tx.fetchrow(Q.one, id_)
@@ -100,16 +137,23 @@ async def _walk(database: Database, id_: str, types: list[str], change: Change) 
         await tx.execute(Q.began, id_, state, total, tx.now)
         last = row["last_rid"]
     while last is not None:
-        last = await _stretch(database, id_, types, change, last)
+        if held is not None:
+            await held.reach(database, last)
+        last = await _stretch(database, id_, types, change, last, held)
 
 
 async def _stretch(
-    database: Database, id_: str, types: list[str], change: Change, start: int
+    database: Database,
+    id_: str,
+    types: list[str],
+    change: Change,
+    start: int,
+    held: Held | None,
 ) -> int | None:
     """A step that met a writer's lock the wrong way round is done again."""
     for attempt in range(5):
         try:
-            return await _batch(database, id_, types, change, start)
+            return await _batch(database, id_, types, change, start, held)
         except LianeError:
             if attempt == 4:
                 raise
@@ -118,17 +162,29 @@ async def _stretch(
 
 
 async def _batch(
-    database: Database, id_: str, types: list[str], change: Change, start: int
+    database: Database,
+    id_: str,
+    types: list[str],
+    change: Change,
+    start: int,
+    held: Held | None,
 ) -> int | None:
     """Put right the next rows; the last row number, or None at the end."""
     async with database.transaction() as tx:
         rows = await tx.fetch(Q.stretch, start, types, BATCH)
         if not rows:
             return None
+        if held is not None:
+            rows = [row for row in rows if row["rid"] <= held.end]
+            if not rows:
+                return held.end
         rewriting = _Rewriting()
         for row in rows:
             add, remove = change(row["type"], fhir_json.loads(row["body"]))
-            rewriting.row(row["rid"], row["at"], set(row["keys"]), add, remove)
+            stored = set(row["keys"])
+            if held is not None:
+                remove = held.beside(row["rid"], stored, add)
+            rewriting.row(row["rid"], row["at"], stored, add, remove or Keys())
         await rewriting.send(tx)
         last: int = rows[-1]["rid"]
         await tx.execute(Q.progressed, id_, len(rows), last)
