@@ -59,8 +59,12 @@ async def delete(tx: Tx, type: str, id: str, *, if_match: int | None = None) -> 
 async def read(tx: Tx, type: str, id: str) -> Version | None:  # noqa: A002
     """The current version; its deletion when it was deleted; None when it never was."""
     row = await tx.fetchrow(Q.read, type, id)
-    if row is None:
-        row = await tx.fetchrow(Q.deletion, type, id)
+    return await deletion(tx, type, id) if row is None else Version(*row)
+
+
+async def deletion(tx: Tx, type: str, id: str) -> Version | None:  # noqa: A002
+    """The last deletion of a resource that is not there now; None when it never was."""
+    row = await tx.fetchrow(Q.deletion, type, id)
     return None if row is None else Version(*row)
 
 
