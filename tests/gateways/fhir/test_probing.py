@@ -14,7 +14,7 @@ import pytest
 
 from liane.access.relations import RelationRow, replace_for_encounter
 from liane.fhir import json as fhir_json
-from liane.store import Database
+from liane.store import Database, Tx
 from tests.gateways.fhir.conftest import Fhir, observation, patient
 from tests.gateways.fhir.test_bundles import bundle, entry
 
@@ -120,6 +120,51 @@ async def test_a2_patches_and_bodies_that_name_another_one_s_patient(two_houses:
     assert stolen.status_code == 403
 
 
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that goes to the database, in its order; each is carried out."""
+    heard: list[str] = []
+
+    def listening(name: str) -> None:
+        carried_out = getattr(Tx, name)
+
+        async def spy(self: Tx, sql: str, *args: Any) -> Any:
+            heard.append(sql)
+            return await carried_out(self, sql, *args)
+
+        monkeypatch.setattr(Tx, name, spy)
+
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        listening(name)
+    return heard
+
+
+@pytest.mark.parametrize("token", ["chu", "nurse"])
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("GET", "/Patient/{id}"),
+        ("GET", "/Observation/o-{id}"),
+        ("GET", "/Observation/o-{id}/_history/1"),
+        ("GET", "/Patient/{id}/$everything"),
+        ("GET", "/Observation/o-{id}/$meta"),
+        ("DELETE", "/Observation/o-{id}"),
+    ],
+)
+async def test_a3_a_hidden_and_an_absent_resource_cost_the_same_work(
+    two_houses: Fhir, statements: list[str], method: str, address: str, token: str
+) -> None:
+    """Case A3 (b): the time of the answer tells nothing, as both ask the database the same."""
+    work = []
+    for id_ in (THEIRS, NOBODYS):
+        statements.clear()
+        answer = await two_houses(method, address.format(id=id_), token=token)
+        assert answer.status_code == 404
+        work.append(list(statements))
+    assert sorted(work[0]) == sorted(work[1])
+    assert any("journal" in sql for sql in work[0])
+
+
 def sent_for(id_: str) -> list[dict[str, Any]]:
     """Bundles that try to use the patient `id_`."""
     return [
@@ -167,14 +212,18 @@ async def test_a2_a_page_of_results_never_brings_another_one_s(two_houses: Fhir)
         assert THEIRS not in [one["id"] for one in found]
 
 
-async def test_a_deleted_resource_of_another_one_reads_like_none(two_houses: Fhir) -> None:
+async def test_a_deleted_resource_of_another_one_reads_like_none(
+    two_houses: Fhir, statements: list[str]
+) -> None:
     await two_houses("DELETE", f"/Observation/o-{THEIRS}")
     await two_houses("DELETE", f"/Observation/o-{MINE}")
-    answers = [
-        told(await two_houses("GET", f"/Observation/o-{id_}", token="chu"), id_)
-        for id_ in (THEIRS, NOBODYS)
-    ]
+    answers, work = [], []
+    for id_ in (THEIRS, NOBODYS):
+        statements.clear()
+        answers.append(told(await two_houses("GET", f"/Observation/o-{id_}", token="chu"), id_))
+        work.append(sorted(statements))
     assert answers[0] == answers[1]
+    assert work[0] == work[1]
     assert (await two_houses("GET", f"/Observation/o-{MINE}", token="chu")).status_code == 410
 
 

@@ -7,6 +7,7 @@ then the gate for the patient concerned.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from liane.access import gate, scopes
@@ -102,8 +103,34 @@ async def require_open(tx: Tx, actor: Actor, version: Version) -> str | None:
     try:
         await require_read(tx, actor, patient, version.type)
     except Denied as refusal:
+        if not version.deleted:
+            await _look_further(tx, version.type, version.id)
         raise absent(version.type, version.id, Hidden) from refusal
     return patient
+
+
+async def nothing(
+    tx: Tx, actor: Actor, type_: str, id_: str, *, deletion_sought: bool = True
+) -> NotFound:
+    """The refusal of what is not there, after the work that a hidden resource costs: the gate is
+    asked about a patient whom nobody knows, and the refusal leaves its trace in the journal. So
+    the time of an answer does not tell which ids exist.
+    """
+    if not restricted(actor):
+        return absent(type_, id_)
+    await gate.require(tx, actor, Permission.FHIR_API)
+    with suppress(Denied):
+        await require_read(tx, actor, UNTOLD, type_)
+    if not deletion_sought:
+        await resources.deletion(tx, type_, id_)
+    await resources.vread(tx, type_, id_, 0)
+    return absent(type_, id_, Hidden)
+
+
+async def _look_further(tx: Tx, type_: str, id_: str) -> None:
+    """What is hidden is looked for in the history too, as what is absent or deleted is."""
+    await resources.deletion(tx, type_, id_)
+    await resources.vread(tx, type_, id_, 0)
 
 
 async def _patient_at_last(tx: Tx, actor: Actor, version: Version) -> str | None:

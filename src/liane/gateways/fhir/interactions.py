@@ -40,7 +40,10 @@ async def vread(exchange: Exchange, tx: Tx) -> Answer:
 async def _shown(exchange: Exchange, tx: Tx, version: Version | None) -> Answer:
     general.require_known(exchange)
     if version is None:
-        raise authority.absent(exchange.type, exchange.id)
+        current = len(exchange.path) == 2
+        raise await authority.nothing(
+            tx, exchange.actor, exchange.type, exchange.id, deletion_sought=current
+        )
     patient = await authority.require_open(tx, exchange.actor, version)
     if version.deleted:
         raise gone(version)
@@ -134,7 +137,7 @@ async def delete(exchange: Exchange, tx: Tx) -> Answer:
     former = await locked(tx, type_, id_)
     if former is None or former.deleted:
         if authority.restricted(exchange.actor):
-            raise authority.absent(type_, id_)
+            raise await authority.nothing(tx, exchange.actor, type_, id_)
         require_match(exchange, former)
         return Answer(204, version=former)
     return await delete_known(exchange, tx, former)

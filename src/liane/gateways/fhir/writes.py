@@ -35,7 +35,7 @@ def precondition(french: str, english: str) -> Invalid:
 async def locked(tx: Tx, type_: str, id_: str) -> Version | None:
     """The current version, which nobody else changes until this transaction ends."""
     row = await tx.fetchrow(Q["read_locked"], type_, id_)
-    return await resources.read(tx, type_, id_) if row is None else Version(*row)
+    return await resources.deletion(tx, type_, id_) if row is None else Version(*row)
 
 
 def require_match(exchange: Exchange, former: Version | None) -> None:

@@ -139,7 +139,8 @@ async def opened(exchange: Exchange, tx: Tx, type_: str, id_: str) -> Version:
 async def shown(exchange: Exchange, tx: Tx, version: Version | None, name: str) -> Version:
     """A version that was looked up, when it is there and this reader may see it."""
     if version is None:
-        raise absent(name)
+        type_, _, id_ = name.partition("/")
+        raise await authority.nothing(tx, exchange.actor, type_, id_)
     await authority.require_open(tx, exchange.actor, version)
     if version.deleted:
         if authority.restricted(exchange.actor):
