@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import random
 from typing import Any
 
@@ -220,3 +222,40 @@ async def test_the_union_of_pages_is_the_whole_answer(fhir: Fhir) -> None:
         expected = [entry["resource"]["id"] for entry in whole["entry"]]
         assert whole["total"] == STAY == len(expected)
         assert await pages(fhir, f"/Observation?_count=7{order}", nothing) == expected
+
+
+FORGED = {
+    3: [None, {"t": "0001-01-01T00:00:00+00:00"}, {"t": "x"}, 7],
+    4: [None, {"t": "9999-12-31T23:59:59+00:00"}, {"t": "2026-01-01"}],
+    5: ["", "x" * 300, None],
+    6: [[], [None], [1e308], [10**400], [float("nan")], [True], ["x"], [{"t": "2026"}], 7],
+    7: [
+        "1:1:",
+        "1:9:3,2",
+        "0:0:",
+        "9:1:",
+        f"1:{2**61}:5",
+        "1:2:\0",
+        "'",
+        None,
+        "1:9:" + "2," * 900,
+    ],
+    8: [None, {"t": "1970-01-01T00:00:00+00:00"}, {"t": "9999-12-31T23:59:59+00:00"}, "x"],
+}
+"""What somebody might put in the places of a cursor."""
+
+
+@pytest.mark.parametrize("order", ["date", "-_lastUpdated", "value-quantity"])
+async def test_a_forged_cursor_is_refused_or_harmless(fhir: Fhir, order: str) -> None:
+    for number in range(12):
+        await fhir("PUT", f"/Observation/o{number}", valued(number, number))
+    first = (await fhir("GET", f"/Observation?_count=5&_sort={order}")).json()
+    links = {link["relation"]: link["url"] for link in first["link"]}
+    cursor = links["next"].partition("_cursor=")[2]
+    place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    for at, values in FORGED.items():
+        for value in values:
+            told = json.dumps([*place[:at], value, *place[at + 1 :]]).encode()
+            forged = base64.urlsafe_b64encode(told).decode().rstrip("=")
+            answer = await fhir("GET", f"/Observation?_count=5&_sort={order}&_cursor={forged}")
+            assert answer.status_code in (200, 400), (at, value, answer.text)

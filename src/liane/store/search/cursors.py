@@ -60,6 +60,8 @@ def _read(value: Any) -> Any:
         if instant.tzinfo is None:
             raise ValueError("no zone")
         return instant
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ValueError("no number of an order")
     if value is None or isinstance(value, (str, float, int)):
         return value
     raise ValueError("no value of an order")

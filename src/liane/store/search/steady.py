@@ -50,7 +50,9 @@ class Since:
         low, high = int(match[1]), int(match[2])
         open_ = [int(one) for one in (match[3] or "").split(",") if one]
         inside = all(low <= one < high for one in open_) and open_ == sorted(set(open_))
-        if not (0 < low <= high < 1 << 62 and inside):
+        # No transaction has a number whose lower half is zero.
+        numbered = all(one % (1 << 32) for one in (low, high, *open_))
+        if not (low <= high < 1 << 62 and inside and numbered):
             raise ValueError("no snapshot")
         return self
 
