@@ -73,9 +73,10 @@ async def file_report(
         rules.place_in_record(resource, patient_id)
         if count % AT_ONCE == 0:
             await asyncio.sleep(0)
-    report["result"] = [
-        {"reference": f"Observation/{observation['id']}"} for observation in observations
-    ]
+    if observations:
+        report["result"] = [
+            {"reference": f"Observation/{observation['id']}"} for observation in observations
+        ]
     changes = [
         Write(resource, id=resource["id"], revise=revision(resource))
         for resource, revision in [

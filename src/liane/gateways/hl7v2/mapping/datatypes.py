@@ -70,6 +70,10 @@ class Source:
         return self.application or self.partner or "unknown"
 
 
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d{0,38})){1,60}", re.ASCII)
+"""Some senders write ISO next to what is no object identifier."""
+
+
 def authority(cx: Repetition, component: int, source: Source) -> str:
     """The system of a number given by an assigning authority (HD).
 
@@ -80,8 +84,9 @@ def authority(cx: Repetition, component: int, source: Source) -> str:
     for key in (f"{name}&{universal}", name, universal):
         if key and key in source.authorities:
             return source.authorities[key]
-    if kind == "ISO" or re.fullmatch(r"[0-2](\.\d+){3,}", universal):
-        return f"urn:oid:{universal.removeprefix('urn:oid:')}"
+    oid = universal.removeprefix("urn:oid:")
+    if _OID.fullmatch(oid) and (kind == "ISO" or oid.count(".") > 2):
+        return f"urn:oid:{oid}"
     if kind == "UUID":
         return f"urn:uuid:{universal.lower()}"
     if universal:
@@ -126,7 +131,7 @@ def entity(ei: Repetition, source: Source, fallback: str) -> Json | None:
     if not value:
         return None
     universal, kind = ei.get(3), ei.get(4)
-    if kind == "ISO" and universal:
+    if kind == "ISO" and _OID.fullmatch(universal):
         return {"system": f"urn:oid:{universal}", "value": value}
     return {"system": fallback, "value": f"{source.sender}|{value}"}
 
