@@ -6,6 +6,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from liane.fhir.validation import validate
 from liane.store.resources import read
 from tests.gateways.dicom.test_header import CT, encoded, image
 
@@ -99,6 +100,7 @@ async def test_the_image_appears_under_its_patient(port, dcmtk, person, tmp_path
     assert resource["subject"]["reference"] == f"Patient/{patient}"
     assert resource["identifier"][0]["value"] == "urn:oid:1.2.3"
     assert resource["description"] == "TDM thorax"
+    assert [finding for finding in validate(resource) if finding.severity == "error"] == []
     assert resource["started"] == "2026-03-14T08:15:30+01:00"
     assert resource["series"][0]["instance"][0]["uid"] == "1.2.3.4"
     assert resource["series"][0]["instance"][0]["sopClass"]["code"] == f"urn:oid:{CT}"
