@@ -14,6 +14,10 @@ from liane.demo.mllp import MllpLine
 from liane.demo.storage_scu import RefusedAssociationError, StorageLine
 
 CALLING_AE_TITLE = "DEMO_RIS"
+SEND_AGAIN = "A7"
+"""DICOM statuses A7xx, out of resources: the archive could not store it just now (PS3.4, table
+B.2-1); a device keeps the image and sends it again.
+"""
 LONGEST_PAUSE_SECONDS = 1.0
 
 
@@ -58,6 +62,8 @@ class Carrier:
         async with self._storage_lock:
             while True:
                 with contextlib.suppress(OSError, EOFError, TimeoutError, RefusedAssociationError):
-                    return await self._storage.store(parcel.payload)
+                    status = await self._storage.store(parcel.payload)
+                    if not status.startswith(SEND_AGAIN):
+                        return status
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
