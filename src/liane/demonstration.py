@@ -54,6 +54,7 @@ async def run_demo(settings: Settings) -> int:
     finally:
         await supervisor.stop()
         await loop.run_in_executor(None, opened.close)
+        supervisor.hear_no_more()
     return 0
 
 

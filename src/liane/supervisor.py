@@ -21,6 +21,7 @@ RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_SECONDS = 30.0
 """A process that ran this long starts again at once when it dies."""
 
+ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
 
 
@@ -53,8 +54,22 @@ class Supervisor:
     def hear_signals(self) -> None:
         """SIGTERM and SIGINT ask to stop; a second one changes nothing."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self.stopping.set)
+
+        def heard(*_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
+                loop.call_soon_threadsafe(self.stopping.set)
+
+        # Not the loop's own handlers: it would take them away before the process has ended.
+        for number in ASKED_TO_STOP:
+            signal.signal(number, heard)
+
+    @staticmethod
+    def hear_no_more() -> None:
+        """The last thing before the end: a signal that comes on the way out would make a clean
+        end look like a death.
+        """
+        for number in ASKED_TO_STOP:
+            signal.signal(number, signal.SIG_IGN)
 
     async def start(self, child: Child) -> None:
         """Start `child` and keep it running until `stop`."""
