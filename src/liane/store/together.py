@@ -26,8 +26,8 @@ Joint = Callable[[Tx, list[Any]], Awaitable[list[Any]]]
 
 AT_MOST = 8
 """Pieces in one transaction: more would make the first wait for the last."""
-SIDE_BY_SIDE = 2
-"""Transactions at once: while the server works for one, this process works for the other."""
+SIDE_BY_SIDE = 3
+"""Transactions at once: while the server works for some, this process works for another."""
 
 
 class CannotShare(Exception):
