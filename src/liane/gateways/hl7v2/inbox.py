@@ -25,8 +25,6 @@ from liane.store.together import Shared
 log = logging.getLogger(__name__)
 
 Q = queries("liane.gateways.hl7v2", "inbox.sql")
-WRITERS = 2
-"""What arrives while one batch is on its way to the disk need not wait for it."""
 MAX_BATCH_MESSAGES = 200
 MAX_BATCH_BYTES = 48 * 1024 * 1024
 MAX_RESOURCES_LISTED = 200
@@ -103,21 +101,18 @@ class Inbox:
         self._database = database
         self._queue: list[tuple[Arrival, str, asyncio.Future[Stored]]] = []
         self._wake = asyncio.Event()
-        self._writers: list[asyncio.Task[None]] = []
+        self._writer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to write what arrives."""
-        self._writers = [
-            asyncio.create_task(self._write_for_ever(), name=f"hl7v2-inbox-{n}")
-            for n in range(WRITERS)
-        ]
+        self._writer = asyncio.create_task(self._write_for_ever(), name="hl7v2-inbox")
 
     async def stop(self) -> None:
         """Write what still waits, then end."""
         await asyncio.gather(*(future for _, _, future in self._queue), return_exceptions=True)
-        for writer in self._writers:
-            writer.cancel()
-        await asyncio.gather(*self._writers, return_exceptions=True)
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
 
     async def keep(self, arrival: Arrival) -> Stored:
         """Return once the message is durable. Raises `Unavailable` when it could not be kept."""
