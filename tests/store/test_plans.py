@@ -11,7 +11,7 @@ from liane.store import Database
 from liane.store.resources import Write, write_many
 from liane.store.search import parse_query
 from liane.store.search.model import sight_of
-from liane.store.search.running import CUSTOM_PLANS, Asked
+from liane.store.search.running import Asked
 
 
 def observation(n: int) -> dict[str, Any]:
@@ -73,7 +73,7 @@ async def test_no_question_reads_a_whole_table(large: Database) -> None:
     for type_, question in QUESTIONS:
         items = [tuple(part.split("=", 1)) for part in question.split("&") if part]
         async with large.reading() as tx:
-            await tx.execute(CUSTOM_PLANS)
+            await tx.plan_for_values()
             query = parse_query(type_, items)  # type: ignore[arg-type]
             plan, statement = await (await Asked.of(tx, query, sight_of(None))).statement()
             sql, values = plan.arguments.used(statement)
@@ -101,7 +101,7 @@ async def test_a_page_by_code_reads_no_more_when_there_is_more(large: Database) 
         items = [tuple(part.split("=", 1)) for part in question.split("&")]
         query = parse_query("Observation", [*items, ("_count", "20")])  # type: ignore[list-item]
         async with large.reading() as tx:
-            await tx.execute(CUSTOM_PLANS)
+            await tx.plan_for_values()
             plan, statement = await (await Asked.of(tx, query, sight_of(None))).statement()
             sql, values = plan.arguments.used(statement)
             (row,) = await tx.fetch(f"explain (format json, analyze) {sql}", *values)

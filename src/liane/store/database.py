@@ -43,6 +43,9 @@ BEGIN = "begin; set local plan_cache_mode = force_generic_plan"
 """Writing asks the same few statements about any number of rows: planning each of them anew for
 its arguments took a tenth of PostgreSQL's time for a message, and found the same plan."""
 BEGIN_READING = "begin read only"
+PLANS_FOR_VALUES = "set local plan_cache_mode = force_custom_plan"
+BEGIN_SEARCHING = f"{BEGIN_READING}; {PLANS_FOR_VALUES}"
+"""The planner must see the values of a search: a hash may lead to one row or to a million."""
 PATIENCE_SECONDS = 4.0
 """How long a new unit of work waits for a server that is restarting."""
 
@@ -57,6 +60,7 @@ class Tx:
         self.now = now
         self._after: list[AfterCommit] = []
         self._savepoints = 0
+        self._for_values = False
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
         """All rows of the answer."""
@@ -80,10 +84,16 @@ class Tx:
         """Run once for each row, pipelined."""
         await self.connection.executemany(sql, rows)
 
+    async def plan_for_values(self) -> None:
+        """From now on, plan each statement for the values it is given (searches)."""
+        if not self._for_values:
+            await self.execute(PLANS_FOR_VALUES)
+            self._for_values = True
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo only what happens inside when it fails (one entry of a batch)."""
-        kept = len(self._after)
+        kept, for_values = len(self._after), self._for_values
         self._savepoints += 1
         name = f"liane_{self._savepoints}"
         await self.execute(f"savepoint {name}")
@@ -92,6 +102,7 @@ class Tx:
                 yield
         except BaseException:
             del self._after[kept:]
+            self._for_values = for_values
             await _undo(self.connection, f"rollback to savepoint {name}")
             raise
         await self.execute(f"release savepoint {name}")
@@ -184,6 +195,13 @@ class Database:
     async def reading(self) -> AsyncIterator[Tx]:
         """The same for questions: the server refuses any write."""
         async with self._work(BEGIN_READING) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def searching(self) -> AsyncIterator[Tx]:
+        """The same for searches, planned for their values from the first round trip on."""
+        async with self._work(BEGIN_SEARCHING) as tx:
+            tx._for_values = True  # noqa: SLF001 - the two classes are one mechanism
             yield tx
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ One table, which the CapabilityStatement and the OpenAPI description are made fr
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from liane.base.errors import Conflict, Invalid, NotFound
@@ -14,7 +15,7 @@ from liane.fhir import definitions
 from liane.gateways.fhir import changes, conditional, histories, interactions, searching
 from liane.gateways.fhir.exchange import Answer, Exchange
 from liane.gateways.fhir.operations import REGISTRY, Level, Operation
-from liane.store import Tx
+from liane.store import Database, Tx
 from liane.store.together import rounds_of
 
 READS = frozenset({"GET", "HEAD"})
@@ -98,8 +99,8 @@ async def run(exchange: Exchange) -> Answer:
         return await _called(operation, exchange).call(exchange, None)
     database = exchange.parts.database
     if is_read(exchange):
-        one = operation is None and interaction_of(exchange).code in ("read", "vread")
-        async with database.single() if one else database.reading() as tx:
+        code = "operation" if operation is not None else interaction_of(exchange).code
+        async with _unit_of_reading(database, code) as tx:
             return await serve(exchange, tx)
     shares = operation is None and _may_share(exchange)
     for attempt in range(TRIES):
@@ -113,6 +114,13 @@ async def run(exchange: Exchange) -> Answer:
             if conflict.code != "store.overtaken" or attempt == TRIES - 1:
                 raise
     raise AssertionError
+
+
+def _unit_of_reading(database: Database, code: str) -> AbstractAsyncContextManager[Tx]:
+    """As few round trips as the interaction allows."""
+    if code in ("read", "vread"):
+        return database.single()
+    return database.searching() if code.startswith("search") else database.reading()
 
 
 def _may_share(exchange: Exchange) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from liane.base.errors import Invalid, Issue
 from liane.fhir import definitions
 from liane.gateways.subscriptions.model import Criteria, Test
+from liane.store.search.separators import split
 
 LONGEST = 4000
 _MODIFIERS = {
@@ -72,20 +73,7 @@ def _test(type_: str, name: str, value: str, path: str) -> Test:
         )
     if not value:
         raise refused(path, f"{name} n’a pas de valeur.", f"{name} has no value.")
-    return Test(param, kind, modifier, tuple(_split(value, ",")))
-
-
-def _split(text: str, separator: str) -> list[str]:
-    """Cut where no backslash guards the separator."""
-    parts, current, guarded = [], "", False
-    for character in text:
-        if character == separator and not guarded:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-        guarded = character == "\\" and not guarded
-    return [*parts, current]
+    return Test(param, kind, modifier, tuple(split(value, ",")))
 
 
 def refused(path: str, fr: str, en: str) -> Invalid:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from liane.store.database import Tx
 from liane.store.search.model import Query, Sight
 from liane.store.search.planning import PROBE_LIMIT
-from liane.store.search.running import CUSTOM_PLANS, Asked
+from liane.store.search.running import Asked
 from liane.store.search.several import Several
 from liane.store.search.sqltext import Arguments
 
@@ -30,7 +30,7 @@ class Explained:
 
 async def explain(tx: Tx, query: Query, sight: Sight) -> Explained:
     """The plan of the first page. Numbers of rows only where nothing is hidden from the reader."""
-    await tx.execute(CUSTOM_PLANS)
+    await tx.plan_for_values()
     if query.types:
         return await _explain_several(tx, query, sight)
     asked = await Asked.of(tx, query, sight)

@@ -29,8 +29,6 @@ from liane.store.search.visible import seen
 from liane.store.search.ways import Condition, all_of
 from liane.store.versions import Version
 
-CUSTOM_PLANS = "set local plan_cache_mode = force_custom_plan"
-"""The planner must see the values: a hash may lead to one row or to a million."""
 WALKED_FIRST = 400
 """So many rows are walked along the order before a way that reads very much is taken."""
 COUNTED_EXACTLY = 20_000
@@ -43,7 +41,7 @@ async def run(tx: Tx, query: Query, restriction: Restriction | Sight | None = No
     from liane.store.search.several import run_several
 
     sight = sight_of(restriction)
-    await tx.execute(CUSTOM_PLANS)
+    await tx.plan_for_values()
     if query.types:
         return await run_several(tx, query, sight)
     asking = await Asked.of(tx, query, sight)
