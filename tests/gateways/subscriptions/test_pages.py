@@ -11,7 +11,7 @@ from litestar import Request
 from liane.access.actor import Actor, Role
 from liane.base.errors import NotFound
 from liane.base.i18n import load_catalogues, translator
-from liane.gateways.subscriptions import attempts, pages
+from liane.gateways.subscriptions import attempts, pages, topics
 from liane.store import Database
 from liane.ui.routing import Context
 from liane.ui.services import Services
@@ -86,6 +86,10 @@ async def test_a_failing_receiver_stands_first_with_its_reason_and_is_tried_agai
     assert id_ in first
     assert word in first
     assert "503" in first
+    # In the reader's language, with what to do.
+    assert ("responsable" if language == "fr" else "whoever runs it") in first
+    topic = "Observation"
+    assert f'<th scope="row">{topic}' in first
     assert "secret-1" not in html
     assert "/again" in first
     plain = await page(house, pages.subscriptions, actor=SECURITY, language=language)
@@ -95,6 +99,13 @@ async def test_a_failing_receiver_stands_first_with_its_reason_and_is_tried_agai
     assert answer.status_code == 303
     (event,) = await receiver.until(1, "event-notification")
     assert event.numbers == [1]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_each_topic_of_ours_has_words(language: str) -> None:
+    t = translator(language, CATALOGUES)
+    for topic in topics.clinical():
+        assert t.has(f"subscriptions.topic.{topic.url.removeprefix(topics.OURS)}"), topic.url
 
 
 async def test_nobody_is_told_when_nobody_asked(house: Any) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from liane.base.errors import LianeError
 from liane.gateways.subscriptions import mail
+from liane.gateways.subscriptions.model import Reason
 from liane.gateways.subscriptions.notifications import Shown, notification
 from liane.gateways.subscriptions.rest_hook import Method, Refused, RestHooks
 from liane.gateways.subscriptions.state import TROUBLE, State, state_from
@@ -71,7 +72,7 @@ class Attempts:
         now = self._database.clock.now()
         async with self._database.reading() as tx:
             turn = await self._turns.of(tx, state)
-        if isinstance(turn, str):
+        if isinstance(turn, Reason):
             await become(self._database, state, "off", turn)
             return None
         what, parts = await self._due(turn, process, now)
@@ -175,7 +176,8 @@ class Attempts:
         later = now + timedelta(seconds=BACK_OFF_SECONDS[step])
         reason = reason_of(problem)
         async with self._database.transaction() as tx:
-            row = await tx.fetchrow(D["failed"], state.id, process, now, reason, later)
+            words = (reason.en, reason.fr)
+            row = await tx.fetchrow(D["failed"], state.id, process, now, *words, later)
         if row is None:
             return
         after = state_from(row)

@@ -11,6 +11,7 @@ from typing import Any
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 
+from liane.gateways.subscriptions.model import Reason
 from liane.gateways.subscriptions.notifications import Shown, notification
 from liane.gateways.subscriptions.process import Process
 from liane.gateways.subscriptions.state import TROUBLE, State, state_from
@@ -120,9 +121,9 @@ class Listening:
     async def _turn(self, state: State) -> Turn:
         async with self._turns.database.reading() as tx:
             turn = await self._turns.of(tx, state)
-        if isinstance(turn, str):
+        if isinstance(turn, Reason):
             await become(self._turns.database, state, "off", turn)
-            raise Over(4403, turn)
+            raise Over(4403, turn.en)
         return turn
 
     async def _told(self, state: State, number: int) -> State:

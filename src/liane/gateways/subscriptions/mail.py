@@ -61,6 +61,8 @@ async def send(server: MailServer, channel: Channel, message: EmailMessage) -> N
             "subscription.mail",
             f"Le serveur de courrier n’a pas pris la lettre ({type(problem).__name__}).",
             f"The mail server did not take the letter ({type(problem).__name__}).",
+            "Vérifier le serveur de courrier des réglages (liane doctor) ; l’envoi est retenté.",
+            "Check the mail server of the settings (liane doctor); it is tried again.",
         ) from problem
 
 

@@ -10,6 +10,16 @@ from typing import Literal
 Action = Literal["create", "update", "delete"]
 ChannelKind = Literal["rest-hook", "websocket", "email"]
 Content = Literal["empty", "id-only", "full-resource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a subscription fails or is over, for people; no address, no secret."""
+
+    fr: str
+    en: str
+
+
 Status = Literal["requested", "active", "error", "off"]
 
 BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport"

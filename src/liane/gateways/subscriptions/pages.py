@@ -6,6 +6,7 @@ addresses only: neither a filter nor an event is shown, as they may name a patie
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -37,9 +38,18 @@ async def subscriptions(context: Context) -> Response[Any]:
     return context.render(
         "subscriptions/list.html",
         known=known,
-        ours=OURS,
+        topic_of=partial(_topic_of, context),
         may_act=may(context.actor, Permission.INTERFACES_REPLAY),
     )
+
+
+def _topic_of(context: Context, topic: str) -> str:
+    """A topic in words: ours by their name, any change of a type by the type."""
+    if not topic:
+        return context.t("subscriptions.search")
+    name = topic.removeprefix(OURS)
+    key = f"subscriptions.topic.{name}"
+    return context.t(key) if context.t.has(key) else name
 
 
 @routes.post(

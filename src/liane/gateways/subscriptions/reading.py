@@ -159,9 +159,9 @@ def _endpoint(kind: str, endpoint: str, policy: Policy) -> str:
         raise refused(
             path,
             "Ce serveur n’est pas sur la liste des destinataires autorisés, ou n’est pas en "
-            "https (LIANE_SUBSCRIPTION_HOSTS).",
-            "This server is not on the list of allowed receivers, or is not https "
-            "(LIANE_SUBSCRIPTION_HOSTS).",
+            "https. Demander au service informatique de l’ajouter à LIANE_SUBSCRIPTION_HOSTS.",
+            "This server is not on the list of allowed receivers, or is not https. Ask the IT "
+            "department to add it to LIANE_SUBSCRIPTION_HOSTS.",
         )
     return endpoint
 

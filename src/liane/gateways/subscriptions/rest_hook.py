@@ -25,6 +25,8 @@ class Refused(Unavailable):
             "subscription.refused-by-receiver",
             f"Le destinataire a répondu {status}.",
             f"The receiver answered {status}.",
+            "Demander à son responsable de regarder ses journaux ; l’envoi est retenté.",
+            "Ask whoever runs it to look into its logs; it is tried again.",
             status=status,
         )
         self.status = status

@@ -50,6 +50,7 @@ class State:
     contacted: datetime | None
     next_at: datetime
     lease_by: int | None
+    last_error_fr: str | None
 
     @property
     def resource(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from liane.access.actor import SYSTEM
 from liane.base.errors import LianeError
-from liane.gateways.subscriptions.model import Status
+from liane.gateways.subscriptions.model import Reason, Status
 from liane.gateways.subscriptions.state import State
 from liane.rooms import record
 from liane.store import Database, Tx
@@ -15,11 +15,17 @@ from liane.store.sql import queries
 
 D = queries("liane.gateways.subscriptions", "delivery.sql")
 
-NOT_ANY_MORE = "Its owner may not read any more."
+NOT_ANY_MORE = Reason(
+    "Son programme ou son compte n’a plus le droit de lire. Rouvrir le compte ou la portée du "
+    "programme, puis redemander l’abonnement.",
+    "Its owner may not read any more. Open the account or the scope of the program again, then "
+    "ask for the subscription anew.",
+)
+ENDED = Reason("L’abonnement est arrivé à son terme.", "The subscription has ended.")
 
 
 async def become(
-    database: Database, state: State, status: Status, error: str | None = None
+    database: Database, state: State, status: Status, error: Reason | None = None
 ) -> None:
     """Write the new status in the Subscription and in what the house remembers of it, together.
 
@@ -27,19 +33,20 @@ async def become(
     """
     async with database.transaction() as tx:
         greeted = status == "active"
-        tag = await tx.execute(D["set_status"], state.id, status, greeted, error, state.revision)
+        en, fr = (error.en, error.fr) if error else (None, None)
+        tag = await tx.execute(D["set_status"], state.id, status, greeted, en, fr, state.revision)
         if tag.endswith(" 0"):
             return
         await _show(tx, state, status, error)
 
 
-async def _show(tx: Tx, state: State, status: Status, error: str | None) -> None:
+async def _show(tx: Tx, state: State, status: Status, error: Reason | None) -> None:
     def revised(version: Version) -> dict[str, Any] | None:
         former = version.resource
         changed = {name: value for name, value in former.items() if name != "error"}
         changed["status"] = status
         if error:
-            changed["error"] = error
+            changed["error"] = error.en
         return None if changed == former else changed
 
     resource = {"resourceType": "Subscription", "id": state.id, **_least(state, status)}
@@ -54,8 +61,7 @@ def _least(state: State, status: Status) -> dict[str, Any]:
     return {"status": status, "reason": "-", "criteria": state.topic or "-", "channel": channel}
 
 
-def reason_of(problem: Exception) -> str:
-    """What people read about a failure: no address, no secret."""
-    if isinstance(problem, LianeError):
-        return problem.en[:300]
-    return type(problem).__name__
+def reason_of(problem: LianeError) -> Reason:
+    """What people read about a failure, and what they can do."""
+    fr, en = (f"{problem.message(lang)} {problem.advice(lang)}" for lang in ("fr", "en"))
+    return Reason(fr.strip()[:400], en.strip()[:400])

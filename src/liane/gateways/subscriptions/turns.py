@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from liane.base.errors import Invalid
 from liane.gateways.subscriptions import state as states
-from liane.gateways.subscriptions.model import Topic, Wish
+from liane.gateways.subscriptions.model import Reason, Topic, Wish
 from liane.gateways.subscriptions.notifications import Shown
 from liane.gateways.subscriptions.owners import Owners, Reader
 from liane.gateways.subscriptions.policy import Policy
@@ -16,7 +16,7 @@ from liane.gateways.subscriptions.reading import read
 from liane.gateways.subscriptions.registering import find_topic
 from liane.gateways.subscriptions.state import State
 from liane.gateways.subscriptions.telling import shown_to
-from liane.gateways.subscriptions.transitions import NOT_ANY_MORE, D
+from liane.gateways.subscriptions.transitions import ENDED, NOT_ANY_MORE, D, reason_of
 from liane.store import Database, Tx
 
 
@@ -38,10 +38,10 @@ class Turns:
         self.policy = policy
         self._owners = owners
 
-    async def of(self, tx: Tx, state: State) -> Turn | str:
+    async def of(self, tx: Tx, state: State) -> Turn | Reason:
         """The turn, or why the subscription is over."""
         if state.ends is not None and state.ends <= tx.now:
-            return "The subscription has ended."
+            return ENDED
         reader = await self._owners.reader(tx, state)
         if reader is None:
             return NOT_ANY_MORE
@@ -49,7 +49,7 @@ class Turns:
         try:
             wish = read({**state.resource, "end": None}, lambda _: topic, self.policy, tx.now)
         except Invalid as problem:
-            return problem.en
+            return reason_of(problem)
         return Turn(state, wish, topic, reader)
 
     async def next_events(self, turn: Turn, process: int, most: int) -> list[Shown]:

@@ -57,7 +57,7 @@ where tenant = current_setting('liane.tenant')::smallint and id = $1 and lease_b
 -- The receiver has taken everything up to this number.
 update subscription.state
 set delivered = greatest(delivered, $3), contacted = $4, failures = 0, failing_since = null,
-    last_error = null, next_at = $4
+    last_error = null, last_error_fr = null, next_at = $4
 where tenant = current_setting('liane.tenant')::smallint and id = $1 and lease_by = $2::int
 returning *;
 
@@ -65,14 +65,15 @@ returning *;
 -- The receiver has not taken it: try again later.
 update subscription.state
 set failures = failures + 1, failing_since = coalesce(failing_since, $3), last_error = $4,
-    next_at = $5
+    last_error_fr = $5, next_at = $6
 where tenant = current_setting('liane.tenant')::smallint and id = $1 and lease_by = $2::int
 returning *;
 
 -- name: set_status
 -- What the subscription is now.
-update subscription.state set status = $2, greeted = greeted or $3, last_error = $4
-where tenant = current_setting('liane.tenant')::smallint and id = $1 and revision = $5;
+update subscription.state set status = $2, greeted = greeted or $3, last_error = $4,
+  last_error_fr = $5
+where tenant = current_setting('liane.tenant')::smallint and id = $1 and revision = $6;
 
 -- name: release
 -- Another process may serve it.

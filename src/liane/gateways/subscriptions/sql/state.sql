@@ -47,7 +47,8 @@ on conflict (tenant, id) do update set
   owner_scopes = excluded.owner_scopes, owner_establishment = excluded.owner_establishment,
   greeted = case excluded.status when 'requested' then false when 'active' then true
                  else s.greeted end,
-  failures = 0, failing_since = null, last_error = null, next_at = excluded.next_at;
+  failures = 0, failing_since = null, last_error = null, last_error_fr = null,
+  next_at = excluded.next_at;
 
 -- name: switch_off
 -- Its owner wants to hear no more; what was numbered can still be asked for.
